@@ -1,0 +1,3 @@
+"""The ML domain: data, learners, evaluation and tracking of review sentiment."""
+
+__version__ = "0.1.0"

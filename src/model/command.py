@@ -1,0 +1,160 @@
+"""The edge every command shares: arguments, settings, logs, progress, exit codes; and the composition root."""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import structlog
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from src.model.data.storage import Storage, open_storage
+from src.model.errors import ReviewsError
+from src.model.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from src.model.tracking import Registry, Tracker
+
+Advance = Callable[..., None]
+"""`advance(done, total)`: this much further, of `total` where that is known."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step answers: an object for machines, a text for people, and the exit code."""
+
+    data: dict[str, Any]
+    text: str
+    exit_code: int = 0
+
+
+@dataclass
+class Context:
+    """Everything a step may reach, made once here and passed in. What is dear to load is made on first use."""
+
+    settings: Settings
+    err: Console = field(default_factory=lambda: Console(stderr=True))
+    _closing: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder for temporary files, gone when the context closes."""
+        return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="reviews-")))
+
+    @property
+    def log(self) -> Any:
+        return structlog.get_logger()
+
+    @cached_property
+    def storage(self) -> Storage:
+        return open_storage(self.settings, self.scratch)
+
+    @cached_property
+    def tracker(self) -> "Tracker":
+        from src.model.tracking import open_tracker
+
+        return open_tracker(self.settings)
+
+    @cached_property
+    def registry(self) -> "Registry":
+        from src.model.tracking import open_registry
+
+        return open_registry(self.settings, self.storage, self.scratch)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Advance]:
+        """Show a bar on a terminal while the block runs, and nothing elsewhere."""
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(show_speed=True),
+            TimeRemainingColumn(),
+            console=self.err,
+            disable=not self.err.is_terminal,
+            transient=True,
+        ) as bar:
+            task = bar.add_task(what, total=None)
+
+            def advance(done: float, total: float | None = None) -> None:
+                if total is not None:
+                    bar.update(task, total=total)
+                bar.update(task, advance=done)
+
+            yield advance
+
+
+Run = Callable[[argparse.Namespace, Context], Outcome]
+
+
+def parser_for(module_doc: str | None, name: str) -> argparse.ArgumentParser:
+    """Return a parser whose description is the module's docstring, with the options every step has."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m src.model.{name}",
+        description=(module_doc or "").strip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout instead of text")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    return parser
+
+
+def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None = None) -> int:
+    """Parse, build the context, run the step, print its outcome; return the exit code (see errors.py)."""
+    args = parser.parse_args(argv)
+    try:
+        settings = load_settings()
+        set_up_logs(settings)
+        # Libraries print (MLflow its links, kagglehub its progress); stdout belongs to the answer alone.
+        with Context(settings) as context, redirect_stdout(sys.stderr):
+            outcome = run(args, context)
+    except ReviewsError as error:
+        if args.debug:
+            raise
+        return _report(error, as_json=args.json)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. Nothing half-written remains; the same command starts again.\n")
+        return 130
+    sys.stdout.write((json.dumps(outcome.data) if args.json else outcome.text.rstrip()) + "\n")
+    return outcome.exit_code
+
+
+def _report(error: ReviewsError, *, as_json: bool) -> int:
+    if as_json:
+        body = {"error": type(error).__name__, "message": error.message, "hint": error.hint, "exit": error.exit_code}
+        sys.stdout.write(json.dumps(body) + "\n")
+    sys.stderr.write(f"error: {error}\n")
+    return error.exit_code
+
+
+def set_up_logs(settings: Settings) -> None:
+    """Send structured logs to stderr, for people or as JSON lines."""
+    import logging
+
+    console = settings.log_format == "console"
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+            if console
+            else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,128 @@
+"""What can be wrong with reviews as data, counted in one pass over each split; pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from src.model.rows import POSITIVE
+
+SAMPLES = 100
+"""Rows kept as examples of each finding."""
+
+LENGTH_EDGES = (0, 1, 10, 20, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
+"""Lower edges of the length buckets, in bytes of title and text together; the last one is open."""
+
+_STOP_WORDS = r"(?i)\b(?:the|and|is|it|of|this|was|that|with|for|to|have|are|but|not|you|my|they|very|would)\b"
+_MIN_WORDS, _MIN_STOP_SHARE = 8, 0.05
+_DAMAGE = "\ufffd|Ã[\u0080-\u00bf]|â€|Â[\u00a0-\u00bf]"
+
+# Findings that one row shows by itself; `duplicates`, `conflicts` and `overlap` need all rows.
+ROW_FINDINGS = ("empty_title", "empty_text", "encoding_damage", "non_english")
+
+
+@dataclass
+class SplitStatistics:
+    """Counts over one split, and the row numbers (from 0) of some examples of each finding."""
+
+    rows: int = 0
+    positive: int = 0
+    found: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ROW_FINDINGS, 0))
+    examples: dict[str, list[int]] = field(default_factory=dict)
+    lengths: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(LENGTH_EDGES), np.int64))
+    ids: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    is_positive: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+
+    def note(self, finding: str, count: int, where: Iterable[int]) -> None:
+        """Add `count` rows to a finding, with examples of them."""
+        self.found[finding] = self.found.get(finding, 0) + count
+        examples = self.examples.setdefault(finding, [])
+        examples.extend(int(row) for row, _ in zip(where, range(SAMPLES - len(examples)), strict=False))
+
+    def share(self, finding: str) -> float:
+        """Return a finding's share of the rows."""
+        return self.found.get(finding, 0) / max(self.rows, 1)
+
+
+def split_statistics(blocks: Iterable[pl.DataFrame]) -> SplitStatistics:
+    """Count over frames with the columns row_id, polarity, title and text."""
+    total = SplitStatistics()
+    ids, labels = [total.ids], [total.is_positive]
+    for block in blocks:
+        flags = block.select(_row_findings())
+        for name in ROW_FINDINGS:
+            where = np.flatnonzero(flags[name].to_numpy())
+            total.note(name, where.size, where + total.rows)
+        positive = (block["polarity"] == POSITIVE).to_numpy()
+        size = block.select((pl.col("title").str.len_bytes() + pl.col("text").str.len_bytes()).cast(pl.Int64))
+        buckets = np.searchsorted(LENGTH_EDGES, size.to_series().to_numpy(), side="right") - 1
+        total.lengths += np.bincount(buckets, minlength=len(LENGTH_EDGES)).astype(np.int64)
+        total.rows += block.height
+        total.positive += int(positive.sum())
+        ids.append(block["row_id"].to_numpy())
+        labels.append(positive)
+    total.ids, total.is_positive = np.concatenate(ids), np.concatenate(labels)
+    _note_repeats(total)
+    return total
+
+
+def _row_findings() -> list[pl.Expr]:
+    both = pl.col("title") + " " + pl.col("text")
+    words = both.str.count_matches(r"\S+")
+    stop_words = both.str.count_matches(_STOP_WORDS)
+    return [
+        (pl.col("title").str.strip_chars() == "").alias("empty_title"),
+        (pl.col("text").str.strip_chars() == "").alias("empty_text"),
+        both.str.contains(_DAMAGE).alias("encoding_damage"),
+        ((words >= _MIN_WORDS) & (stop_words < words * _MIN_STOP_SHARE)).alias("non_english"),
+    ]
+
+
+def _note_repeats(total: SplitStatistics) -> None:
+    """Find rows that repeat an earlier one, and rows whose text also occurs with the other label."""
+    _, first, inverse = np.unique(total.ids, return_index=True, return_inverse=True)
+    repeats = np.ones(total.rows, np.bool_)
+    repeats[first] = False
+    total.note("duplicates", int(repeats.sum()), np.flatnonzero(repeats))
+    count = np.bincount(inverse, minlength=first.size)
+    positive = np.bincount(inverse, weights=total.is_positive, minlength=first.size)
+    both = ((positive > 0) & (positive < count))[inverse]
+    total.note("conflicts", int(both.sum()), np.flatnonzero(both))
+
+
+def note_overlap(train: SplitStatistics, test: SplitStatistics) -> None:
+    """Find test rows that also stand in train."""
+    shared = np.isin(test.ids, train.ids)
+    test.note("overlap", int(shared.sum()), np.flatnonzero(shared))
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding held against its limit; `at_most` is False where the share must not fall below the limit."""
+
+    name: str
+    split: str
+    rows: int
+    share: float
+    limit: float
+    at_most: bool = True
+
+    @property
+    def passed(self) -> bool:
+        return self.share <= self.limit if self.at_most else self.share >= self.limit
+
+
+def check(
+    train: SplitStatistics, test: SplitStatistics, limits: dict[str, float], quarantined: int, rows_in: int
+) -> Sequence[Check]:
+    """Hold the statistics of both splits against `limits`, which are shares of rows, by finding."""
+    checks = [Check("quarantined", "both", quarantined, quarantined / max(rows_in, 1), limits["quarantined"])]
+    for split, found in (("train", train), ("test", test)):
+        rarer = min(found.positive, found.rows - found.positive)
+        checks.append(Check("class", split, rarer, rarer / max(found.rows, 1), limits["class"], at_most=False))
+        checks += [Check(n, split, found.found[n], found.share(n), limits[n]) for n in ROW_FINDINGS]
+    checks += [Check(n, "train", train.found[n], train.share(n), limits[n]) for n in ("duplicates", "conflicts")]
+    checks.append(Check("overlap", "test", test.found["overlap"], test.share("overlap"), limits["overlap"]))
+    return checks

@@ -1,0 +1,46 @@
+"""Kaggle data sets through kagglehub: resumed, checked and cached by it."""
+
+from pathlib import Path
+
+from src.model.errors import NetworkError, SourceError, UsageError
+
+WAYS_OUT = (
+    "Two ways out: give credentials (KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json), "
+    "or download the zip in a browser and pass its path: make model-ingest source=path/to/archive.zip"
+)
+
+
+def fetch_kaggle(handle: str) -> Path:
+    """Return the folder of the data set `owner/name` or `owner/name/versions/N`, from the cache where possible.
+
+    Raises:
+        UsageError: the handle has another form.
+        NetworkError: no network, no credentials, or no such data set for these credentials.
+        SourceError: the download does not match its checksum.
+    """
+    import kagglehub
+    import requests
+    from kagglehub import exceptions
+    from kagglehub.handle import parse_dataset_handle
+
+    try:
+        parse_dataset_handle(handle)
+    except ValueError as error:
+        msg = f"kaggle:{handle} does not name a data set: {error}"
+        raise UsageError(msg, hint="Write kaggle:owner/name or kaggle:owner/name/versions/N.") from error
+    try:
+        return Path(kagglehub.dataset_download(handle))
+    except exceptions.DataCorruptionError as error:
+        msg = f"Kaggle's download of {handle} is damaged: {error}"
+        raise SourceError(msg, hint="Run the same command again.") from error
+    except (
+        requests.RequestException,
+        exceptions.BackendError,
+        exceptions.CredentialError,
+        exceptions.NotFoundError,
+        exceptions.UnauthenticatedError,
+        OSError,
+    ) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        msg = f"Kaggle did not give {handle}: {reason}"
+        raise NetworkError(msg, hint=f"A cut download goes on where it stopped. {WAYS_OUT}") from error

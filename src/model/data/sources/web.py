@@ -1,0 +1,87 @@
+"""Files behind http(s) addresses, downloaded once and resumed where a download was cut."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from src.model.data.storage import saying_what_failed
+from src.model.errors import NetworkError, SourceError
+
+_TIMEOUT = (10, 60)
+_CHUNK = 1 << 16  # what a download that breaks off can lose
+
+
+def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
+    """Return a local copy of `url`; a partial download is continued if the server still has the same file.
+
+    Raises:
+        NetworkError: the server cannot be reached, refuses, or breaks off.
+        SourceError: the address names no file.
+    """
+    name = Path(urlsplit(url).path).name
+    if not name:
+        msg = f"{url} names no file."
+        raise SourceError(msg, hint="The address must end in a file name such as reviews.csv.gz.")
+    folder = cache_dir / "web" / hashlib.sha256(url.encode()).hexdigest()[:16]
+    target, partial, notes = folder / name, folder / f".{name}.part", folder / f".{name}.json"
+    with saying_what_failed(folder):
+        if target.exists():
+            return target
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _download(url, partial, notes, progress)
+        except requests.RequestException as error:
+            done = partial.stat().st_size if partial.exists() else 0
+            msg = f"{_without_secrets(url)} could not be downloaded: {_reason(error)}."
+            hint = f"{done:,} bytes are kept; the same command goes on from there. Or pass a local path."
+            raise NetworkError(msg, hint=hint) from None
+        partial.replace(target)
+        notes.unlink(missing_ok=True)
+    return target
+
+
+def _download(url: str, partial: Path, notes: Path, progress: Callable[..., None]) -> None:
+    """Fill `partial`, from its end on where `notes` says which version of the file it is part of."""
+    headers = {"Accept-Encoding": "identity"}
+    have = partial.stat().st_size if partial.exists() and notes.exists() else 0
+    if have:
+        headers |= {"Range": f"bytes={have}-", "If-Range": json.loads(notes.read_text())["validator"]}
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            partial.unlink()
+            return _download(url, partial, notes, progress)
+        response.raise_for_status()
+        resumed = response.status_code == requests.codes.partial_content
+        have = have if resumed else 0
+        validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
+        if validator and not validator.startswith("W/"):
+            notes.write_text(json.dumps({"validator": validator}))
+        else:
+            notes.unlink(missing_ok=True)  # without a strong validator a cut download starts again
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        progress(have, total)
+        with partial.open("ab" if resumed else "wb") as file:
+            for chunk in response.iter_content(_CHUNK):
+                file.write(chunk)
+                progress(len(chunk), total)
+        if total is not None and partial.stat().st_size != total:
+            msg = f"the server broke off after {partial.stat().st_size:,} of {total:,} bytes"
+            raise requests.ConnectionError(msg)
+    return None
+
+
+def _reason(error: requests.RequestException) -> str:
+    if error.response is not None:
+        return f"the server answered {error.response.status_code} {error.response.reason}"
+    return str(error.__cause__ or error).splitlines()[0][:200]
+
+
+def _without_secrets(url: str) -> str:
+    """Return the address without user, password and query, which may be signed."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}{parts.path}"

@@ -1,0 +1,92 @@
+"""Every foreseeable failure, and the exit code it ends a command with.
+
+ReviewsError
+├── UsageError        2   an argument or the order of the steps is wrong
+│   └── SettingsError 2   a setting is unknown or has a bad value
+├── DataError         3   the data cannot be used
+│   ├── SourceError   3   a source cannot be read: truncated, of another layout, empty
+│   ├── QualityError  3   the reviews break a limit of the validation
+│   └── ModelError    3   a model's files are damaged or of an unknown format
+├── GateError         4   the gate said no
+└── UnreachableError  5   a service did not answer
+    ├── NetworkError  5   Kaggle or a download
+    ├── StorageError  5   a disk that is full or read-only, or S3
+    └── TrackingError 5   MLflow
+
+A message says what is wrong, where, and what to do next.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "DataError",
+    "GateError",
+    "ModelError",
+    "NetworkError",
+    "QualityError",
+    "ReviewsError",
+    "SettingsError",
+    "SourceError",
+    "StorageError",
+    "TrackingError",
+    "UnreachableError",
+    "UsageError",
+]
+
+
+class ReviewsError(Exception):
+    """Root of the tree; `message` is for people, `hint` says what to do next."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class UsageError(ReviewsError):
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    pass
+
+
+class DataError(ReviewsError):
+    exit_code = 3
+
+
+class SourceError(DataError):
+    pass
+
+
+class QualityError(DataError):
+    pass
+
+
+class ModelError(DataError):
+    pass
+
+
+class GateError(ReviewsError):
+    exit_code = 4
+
+
+class UnreachableError(ReviewsError):
+    exit_code = 5
+
+
+class NetworkError(UnreachableError):
+    pass
+
+
+class StorageError(UnreachableError):
+    pass
+
+
+class TrackingError(UnreachableError):
+    pass

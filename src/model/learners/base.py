@@ -1,0 +1,86 @@
+"""The two ports every learner fills: learning, and the model that comes of it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Probabilities = npt.NDArray[np.float64]
+"""Probability of `positive`, shape (n,), in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """A block of clean reviews: n titles, n texts, and `positive`, shape (n,)."""
+
+    titles: Sequence[str]
+    texts: Sequence[str]
+    positive: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.titles)
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """One n-gram's share of a review's logit: above 0 speaks for positive, below for negative."""
+
+    ngram: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class LearningPoint:
+    """Metrics somewhere along the way; `step` counts what the learner's `axis` names."""
+
+    step: int
+    metrics: Mapping[str, float]
+
+
+class SentimentModel(Protocol):
+    """A trained model: pure, thread-safe, the same numbers wherever it is loaded."""
+
+    def predict_proba(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
+        """Return the probability of positive for n raw or clean reviews, shape (n,)."""
+
+    def explain(self, title: str, text: str) -> list[Contribution]:
+        """Return every n-gram's contribution to the logit, the weightiest first."""
+
+    def save(self, folder: Path, training: Mapping[str, Any]) -> None:
+        """Write the model's files; `training` is kept with them, as the record of what it was made from."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved model. Raises ModelError where a file is missing, damaged or of an unknown format."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model and how learning went; `axis` names what the history's steps count."""
+
+    model: SentimentModel
+    axis: str
+    history: Sequence[LearningPoint] = field(default=())
+
+
+class Learner(Protocol):
+    """Something that learns from blocks of reviews."""
+
+    @property
+    def name(self) -> str:
+        """Return the name it is chosen by."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Everything that decides the result besides the data."""
+
+    def fit(
+        self,
+        train: Callable[[], Iterator[Reviews]],
+        validation: Reviews,
+        on_progress: Callable[..., None],
+    ) -> Fitted:
+        """Learn; `train` can be called for another pass over the same blocks. Raises DataError."""

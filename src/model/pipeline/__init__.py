@@ -1,0 +1,1 @@
+"""From processed files to a registered, judged, promoted model and its predictions."""

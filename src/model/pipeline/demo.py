@@ -1,0 +1,118 @@
+"""Demo: the whole job from reviews to a champion and three predictions, on this machine alone.
+
+Without --source it generates 20,000 reviews; with one (a path or kaggle:owner/name) the same happens on real data.
+"""
+
+import argparse
+import io
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.panel import Panel
+
+from src.model import command
+from src.model.command import Context, Outcome
+from src.model.data import ingest
+from src.model.data.manifest import read_manifest
+from src.model.errors import UsageError
+from src.model.pipeline import predict
+from src.model.pipeline.run import run_pipeline
+
+SOURCE = "synthetic:20000@7"
+REVIEWS = (
+    ("Love it", "Works perfectly and looks great. My daughter uses it every day!"),
+    ("Broke in a day", 'Total waste of money; the "strong" handle came off in my hand. $25 for garbage.'),
+    ("Not bad at all", "I wanted to hate it, but it turned out to be very good."),
+)  # fmt: skip
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = command.parser_for(__doc__, "pipeline.demo")
+    parser.add_argument("--source", default="", help=f"what to ingest (default: {SOURCE})")
+    parser.add_argument("--force", action="store_true", help="replace real reviews that were ingested earlier")
+    return parser
+
+
+def run(args: argparse.Namespace, context: Context) -> Outcome:
+    source, begun = args.source or SOURCE, time.perf_counter()
+    _protect_real_data(source, context, force=args.force)
+    last = context.settings.batches - 1
+    later = f"0-{min(4, last)}"
+
+    def report(_name: str, outcome: Outcome) -> None:
+        context.err.print(outcome.text, markup=False, highlight=False)
+
+    _heading(context, f"Data: {source}")
+    run_pipeline("ingest", context, report, source=source)
+    rounds = {}
+    for batches, title in (("0", "First model: batch 0"), (later, f"More data: batches {later}")):
+        _heading(context, title)
+        rounds[batches] = run_pipeline("train", context, report, batches=batches)
+    _heading(context, "Three predictions by the champion")
+    predictions = []
+    for title, message in REVIEWS:
+        words = predict.build_parser().parse_args(["--title", title, "--message", message])
+        outcome = predict.run(words, context)
+        predictions.append(outcome.data)
+        context.err.print(f"{title!r}: {outcome.text}", markup=False, highlight=False)
+    seconds = time.perf_counter() - begun
+    data = {
+        "step": "demo",
+        "source": source,
+        "rounds": {batches: {name: o.data for name, o in found.items()} for batches, found in rounds.items()},
+        "predictions": predictions,
+        "seconds": seconds,
+    }
+    return Outcome(data, _closing(context, source, rounds, seconds))
+
+
+def _protect_real_data(source: str, context: Context, *, force: bool) -> None:
+    """Refuse to put demo data in the place of reviews somebody ingested. Raises UsageError."""
+    now = read_manifest(context.storage, ingest.MANIFEST)
+    there = str(now.parameters["source"]) if now else source
+    if force or there == source or there.startswith("synthetic:"):
+        return
+    msg = f"{context.storage.root} holds reviews of {there}; the demo would replace them."
+    raise UsageError(
+        msg,
+        hint=f"Show the job on them with make demo DATA={there}, or keep them and run "
+        "REVIEWS_DATA_DIR=data/demo MLFLOW_TRACKING_URI=sqlite:///demo.db make demo.",
+    )
+
+
+def _heading(context: Context, text: str) -> None:
+    context.err.rule(f"[bold]{text}", align="left")
+
+
+def _closing(context: Context, source: str, rounds: dict[str, dict[str, Outcome]], seconds: float) -> str:
+    lines = [f"From {source} to a champion in {seconds:.0f} s:"]
+    for batches, outcomes in rounds.items():
+        accuracy = outcomes["evaluate"].data["metrics"]["accuracy"]
+        version, decision = outcomes["train"].data["model_version"], outcomes["promote"].data["decision"]
+        lines.append(f"  batches {batches:4} -> version {version}, test accuracy {accuracy:.2%}, {decision}")
+    if source.startswith("synthetic:"):
+        lines.append("These reviews are generated: their accuracy says nothing about real ones.")
+    lines += [
+        "",
+        f"Data and reports: {context.storage.root}/ (look at {context.storage.root}/reports/data_quality.html)",
+        f"MLflow's data:    {context.settings.mlflow_tracking_uri or 'tracking is off'}",
+        "",
+        "Next:",
+        '  make model-predict title="Great" message="I love it"   judge a review of your own',
+        "  make mlflow-up                                         runs, plots and versions in a browser",
+        "  make demo DATA=path/to/amazon-reviews.zip              the same on real reviews",
+        "  make help                                              everything else",
+    ]
+    page = io.StringIO()
+    Console(file=page, width=100).print(Panel("\n".join(lines), title="Done", padding=(1, 2)), markup=False)
+    return page.getvalue()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return command.main(build_parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Run a whole pipeline in one process: `ingest` (ingest, validate, split) or `train` (preprocess to promote).
+
+A challenger that is kept back is an answer, not a failure: the pipeline reports it and exits 0.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+from src.model import command, steps
+from src.model.command import Context, Outcome
+from src.model.errors import GateError
+
+Report = Callable[[str, Outcome], None]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = command.parser_for(__doc__, "pipeline.run")
+    parser.add_argument("pipeline", choices=sorted(steps.PIPELINES), help="which pipeline")
+    parser.add_argument("--source", default="", help="source of `ingest` (default: REVIEWS_SOURCE)")
+    parser.add_argument("--batches", default="all", help='batches of `train`: "0 1 2", 0,1,2, 0-4 or all (default)')
+    parser.add_argument("--force", action="store_true", help="run steps even if nothing has changed")
+    return parser
+
+
+def run(args: argparse.Namespace, context: Context) -> Outcome:
+    outcomes = run_pipeline(
+        args.pipeline,
+        context,
+        lambda name, outcome: context.log.info(name, answer=outcome.text.splitlines()[0]),
+        force=args.force,
+        source=args.source,
+        batches=args.batches,
+    )
+    text = "\n".join(outcome.text for outcome in outcomes.values())
+    return Outcome({name: outcome.data for name, outcome in outcomes.items()}, text)
+
+
+def run_pipeline(
+    name: str, context: Context, report: Report, *, force: bool = False, **variables: str
+) -> dict[str, Outcome]:
+    """Run a pipeline's steps in order in this process; return their outcomes by step name.
+
+    Raises:
+        ReviewsError: a step failed; the steps before it are done and are skipped when the pipeline runs again.
+    """
+    outcomes = {}
+    for step in steps.pipeline(name):
+        outcome = run_step(step, context, force=force, **variables)
+        report(step.name, outcome)
+        outcomes[step.name] = outcome
+        if outcome.exit_code not in {0, GateError.exit_code}:
+            break
+    return outcomes
+
+
+def run_step(step: steps.Step, context: Context, *, force: bool = False, **variables: str) -> Outcome:
+    """Run one step in this process with the arguments its command line would have."""
+    module = importlib.import_module(step.module)
+    parser: argparse.ArgumentParser = module.build_parser()
+    words = steps.arguments(step, **variables)
+    if force and any("--force" in action.option_strings for action in parser._actions):  # noqa: SLF001
+        words.append("--force")
+    outcome: Outcome = module.run(parser.parse_args(words), context)
+    return outcome
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return command.main(build_parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""A review's row: its columns, its identity, and which split it belongs to."""
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from src.model.text import BORDER
+
+NEGATIVE, POSITIVE = 1, 2
+"""Values of the `polarity` column; everywhere else labels are the words below."""
+
+LABELS = ("negative", "positive")
+"""Label names, in the order of a probability's columns."""
+
+
+THRESHOLD = 0.5
+"""From this probability of positive on, a review is called positive."""
+
+FIELDS: tuple[tuple[str, pa.DataType], ...] = (
+    ("row_id", pa.uint64()),
+    ("polarity", pa.int8()),
+    ("title", pa.large_string()),
+    ("text", pa.large_string()),
+)
+COLUMNS = tuple(name for name, _ in FIELDS)
+
+# Different salts keep the decisions below independent of each other for one and the same row.
+_SALTS = {"batch": 0x9E3779B97F4A7C15, "validation": 0xD1B54A32D192ED03, "test": 0x8CB92BA72F3D8DD7}
+
+
+def schema(extra: Iterable[str] = ()) -> pa.Schema:
+    """Return the Arrow schema of a review file; `extra` source columns are carried along as text."""
+    return pa.schema([*FIELDS, *((name, pa.large_string()) for name in extra)])
+
+
+def row_ids(titles: Iterable[str], texts: Iterable[str]) -> npt.NDArray[np.uint64]:
+    """Return one id per row, shape (n,): the first 8 bytes of BLAKE2b over title, a separator and text.
+
+    Equal title and text give an equal id on every machine and in every version, so exact duplicates share one.
+    """
+    blake = hashlib.blake2b
+    digests = b"".join(
+        blake(f"{title}{BORDER}{text}".encode(), digest_size=8).digest()
+        for title, text in zip(titles, texts, strict=True)
+    )
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+def _scatter(ids: npt.NDArray[np.uint64], salt: int) -> npt.NDArray[np.uint64]:
+    """Mix ids into independent uniform 64-bit numbers (the finaliser of SplitMix64, Steele et al. 2014)."""
+    z = ids ^ np.uint64(salt)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def batch_numbers(ids: npt.NDArray[np.uint64], batches: int) -> npt.NDArray[np.intp]:
+    """Return the batch 0..batches-1 of every row, shape (n,)."""
+    return (_scatter(ids, _SALTS["batch"]) % np.uint64(batches)).astype(np.intp)
+
+
+def _chosen(ids: npt.NDArray[np.uint64], share: float, salt: int) -> npt.NDArray[np.bool_]:
+    parts_per_million = np.uint64(round(share * 1_000_000))
+    chosen: npt.NDArray[np.bool_] = _scatter(ids, salt) % np.uint64(1_000_000) < parts_per_million
+    return chosen
+
+
+def is_validation(ids: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
+    """Return which rows are kept for validation; a row's answer never changes as batches accumulate."""
+    return _chosen(ids, share, _SALTS["validation"])
+
+
+def is_test(ids: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
+    """Return which rows of a source without a test file are held out as its test rows."""
+    return _chosen(ids, share, _SALTS["test"])
+
+
+def is_positive(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return the decision for every probability of positive, shape (n,)."""
+    decided: npt.NDArray[np.bool_] = probability >= THRESHOLD
+    return decided
+
+
+def label_names(probability: npt.NDArray[np.float64]) -> list[str]:
+    """Return `negative` or `positive` for every probability of positive."""
+    return [LABELS[int(positive)] for positive in is_positive(probability)]

@@ -1,0 +1,127 @@
+"""What a tracker and a registry can do; MLflow and plain files both fill these ports."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from src.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from src.model.data.manifest import Manifest
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
+
+TEST_TAG, TEST_DIGEST_TAG = "test.", "test_sha256"
+"""Tags of an evaluated version: its figures as `test.accuracy` and so on, and the test file they were measured on."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data file a run read: name, place, digest, rows, and what it was used for."""
+
+    name: str
+    source: str
+    digest: str
+    rows: int
+    context: str
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered model version."""
+
+    number: int
+    run_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+
+
+class Run(Protocol):
+    """An open run; pure functions never see one."""
+
+    id: str
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Log parameters; they cannot change once logged."""
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log metrics of one step."""
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Set tags."""
+
+    def inputs(self, data_sets: Sequence[DataSet]) -> None:
+        """Log the data sets the run reads."""
+
+    def text(self, content: str, name: str) -> None:
+        """Store a text file as artifact `name`."""
+
+    def file(self, path: Path, folder: str = "") -> None:
+        """Store a file as an artifact."""
+
+
+class Tracker(Protocol):
+    """Where runs are recorded."""
+
+    def check(self) -> None:
+        """Make sure runs can be recorded, before long work begins. Raises TrackingError."""
+
+    def start(self, name: str, tags: Mapping[str, str]) -> AbstractContextManager[Run]:
+        """Open a new run; it ends with the block, as failed where the block raises."""
+
+    def resume(self, run_id: str) -> AbstractContextManager[Run]:
+        """Open a run again to add to it."""
+
+    def record_manifest(self, manifest: "Manifest", files: Sequence[Path] = ()) -> None:
+        """Record a data step's manifest, and files beside it, as a run of its own, once for each content."""
+
+
+class Registry(Protocol):
+    """Where model versions and their aliases are kept."""
+
+    def register(self, run: Run, folder: Path, tags: Mapping[str, str]) -> Version:
+        """Store the model in `folder` with the run and register it as a new version."""
+
+    def find(self, fingerprint: str) -> Version | None:
+        """Return the newest version with the tag `fingerprint`, or None."""
+
+    def get(self, number: int) -> Version | None:
+        """Return a version by its number, or None."""
+
+    def by_alias(self, alias: str) -> Version | None:
+        """Return the version an alias points to, or None."""
+
+    def set_alias(self, alias: str, number: int) -> None:
+        """Point an alias to a version."""
+
+    def tag(self, number: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version."""
+
+    def fetch(self, version: Version) -> Path:
+        """Return a local folder with the version's model files."""
+
+
+def resolve(registry: Registry, reference: str) -> Version:
+    """Return the version a number or an alias names.
+
+    Raises:
+        UsageError: there is none, with what to do about it.
+    """
+    if reference.isdecimal():
+        version = registry.get(int(reference))
+        if version is None:
+            msg = f"There is no model version {reference}."
+            raise UsageError(msg, hint="Leave it out for the champion, or look the numbers up in MLflow.")
+        return version
+    version = registry.by_alias(reference)
+    if version is None and reference in ALIASES:
+        how = {CHAMPION: "make model-promote", CHALLENGER: "make model-train batches=0"}
+        msg = f"No model version is the {reference} yet."
+        raise UsageError(msg, hint=f"Run {how.get(reference, 'make model-promote, twice')} first.")
+    if version is None:
+        msg = f"{reference!r} is no model version."
+        raise UsageError(msg, hint=f"Give a number or one of {', '.join(ALIASES)}.")
+    return version

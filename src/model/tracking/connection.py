@@ -1,0 +1,74 @@
+"""The way to MLflow: short time-outs, and failures in words."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+import mlflow
+import requests
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from src.model.errors import TrackingError
+from src.model.settings import Settings
+
+# MLflow's own defaults keep a client waiting for minutes when the server is gone. What the caller has set wins.
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "2",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+# The model's signature is declared; MLflow would infer one from an example or from type hints.
+_NEEDLESS_WARNINGS = ("An input example was not provided", "Any type hint is inferred as AnyType")
+
+
+def connect(settings: Settings) -> mlflow.MlflowClient:
+    """Return a client for the tracking address in the settings. Raises TrackingError for a bad address."""
+    for name, value in _PATIENCE.items():
+        os.environ.setdefault(name, value)
+    for noisy in ("mlflow", "alembic", "sqlalchemy"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    for needless in _NEEDLESS_WARNINGS:
+        warnings.filterwarnings("ignore", message=f".*{needless}", category=UserWarning)
+    with saying_what_failed():
+        mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+        return mlflow.MlflowClient(settings.mlflow_tracking_uri)
+
+
+@contextmanager
+def saying_what_failed() -> Iterator[None]:
+    """Turn whatever MLflow, its HTTP client or its database raise into a TrackingError."""
+    try:
+        yield
+    except (MlflowException, requests.RequestException, SQLAlchemyError, OSError, ImportError) as error:
+        address = _without_password(mlflow.get_tracking_uri())
+        reason = " ".join(str(error).split())[:300]
+        msg = f"MLflow at {address} cannot be used: {reason}"
+        raise TrackingError(
+            msg,
+            hint="Files written so far are kept and the same command goes on from them. "
+            "Start a server with make mlflow-up, correct MLFLOW_TRACKING_URI, or set it empty to work without.",
+        ) from error
+
+
+def _without_password(address: str) -> str:
+    scheme, separator, rest = address.partition("://")
+    return f"{scheme}{separator}{rest.rsplit('@', 1)[-1]}"
+
+
+def installed(*names: str) -> list[str]:
+    """Return `name==version` for each installed package: what a logged model asks for."""
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            continue
+    return found

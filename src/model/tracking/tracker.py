@@ -1,0 +1,134 @@
+"""Runs in MLflow."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.utils.time import get_current_time_millis
+
+from src.model.data.manifest import Manifest, to_json
+from src.model.settings import Settings
+from src.model.tracking.base import DataSet, Run
+from src.model.tracking.connection import connect, saying_what_failed
+
+
+class MlflowRun:
+    """One open MLflow run, addressed by its id: nothing is logged to whatever run happens to be active."""
+
+    def __init__(self, client: mlflow.MlflowClient, run_id: str) -> None:
+        self.id = run_id
+        self._client = client
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        with saying_what_failed():
+            self._client.log_batch(self.id, params=[Param(key, str(value)[:6000]) for key, value in values.items()])
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        now = get_current_time_millis()
+        with saying_what_failed():
+            self._client.log_batch(self.id, [Metric(key, value, now, step) for key, value in values.items()])
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        with saying_what_failed():
+            self._client.log_batch(self.id, tags=[RunTag(key, value) for key, value in values.items()])
+
+    def inputs(self, data_sets: Sequence[DataSet]) -> None:
+        entries = [
+            DatasetInput(
+                Dataset(
+                    name=d.name,
+                    digest=d.digest[:36],  # MLflow's limit for a digest
+                    source_type="local",
+                    source=f'{{"uri": "{d.source}", "sha256": "{d.digest}"}}',
+                    profile=f'{{"num_rows": {d.rows}}}',
+                ),
+                [InputTag("mlflow.data.context", d.context)],
+            )
+            for d in data_sets
+        ]
+        with saying_what_failed():
+            self._client.log_inputs(self.id, entries)
+
+    def text(self, content: str, name: str) -> None:
+        with saying_what_failed():
+            self._client.log_text(self.id, content, name)
+
+    def file(self, path: Path, folder: str = "") -> None:
+        with saying_what_failed():
+            self._client.log_artifact(self.id, str(path), folder or None)
+
+
+class MlflowTracker:
+    """Records runs in the experiment the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client = connect(settings)
+        self._experiment: str | None = None
+
+    def check(self) -> None:
+        _ = self._experiment_id()
+
+    def _experiment_id(self) -> str:
+        if self._experiment is None:
+            with saying_what_failed():
+                found = self._client.get_experiment_by_name(self._settings.experiment)
+                self._experiment = (
+                    found.experiment_id if found else self._client.create_experiment(self._settings.experiment)
+                )
+        return self._experiment
+
+    @contextmanager
+    def start(self, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
+        with saying_what_failed():
+            active = mlflow.start_run(
+                experiment_id=self._experiment_id(), run_name=name, tags=dict(tags), log_system_metrics=True
+            )
+        yield from self._until_end(active.info.run_id)
+
+    @contextmanager
+    def resume(self, run_id: str) -> Iterator[Run]:
+        with saying_what_failed():
+            mlflow.start_run(run_id=run_id, log_system_metrics=False)
+        yield from self._until_end(run_id)
+
+    def _until_end(self, run_id: str) -> Iterator[Run]:
+        try:
+            yield MlflowRun(self._client, run_id)
+        except BaseException as error:
+            status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+            with _not_hiding(error), saying_what_failed():
+                mlflow.end_run(status)
+            raise
+        with saying_what_failed():
+            mlflow.end_run("FINISHED")
+
+    def record_manifest(self, manifest: Manifest, files: Sequence[Path] = ()) -> None:
+        query = f"tags.manifest_sha256 = '{manifest.digest}'"
+        with saying_what_failed():
+            known = self._client.search_runs([self._experiment_id()], query, max_results=1)
+        if known:
+            return
+        tags = {"step": manifest.step, "code": manifest.code}
+        with self.start(manifest.step, tags) as run, tempfile.TemporaryDirectory() as folder:
+            run.params({key: value for key, value in manifest.parameters.items() if value is not None})
+            run.inputs([DataSet(Path(k).name, k, digest, -1, "source") for k, digest in manifest.parents.items()])
+            run.metrics({f"rows.{Path(key).stem}": entry.rows or 0 for key, entry in manifest.files.items()})
+            path = Path(folder) / "manifest.json"
+            path.write_text(to_json(manifest), encoding="utf-8")
+            for file in (path, *files):
+                run.file(file)
+            run.tags({"manifest_sha256": manifest.digest})  # last: a run cut short does not count as recorded
+
+
+@contextmanager
+def _not_hiding(original: BaseException) -> Iterator[None]:
+    """Let the first failure be the one reported: a server that is gone cannot be told about it either."""
+    try:
+        yield
+    except Exception as second:  # noqa: BLE001
+        original.add_note(f"The run could not be closed either: {second}")

@@ -1,0 +1,124 @@
+"""The Makefile as people use it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Workspace
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = """
+    help setup demo test test-unit test-integration test-e2e check format lock clean
+    mlflow-up mlflow-down mlflow-status
+    model-ingest model-validate model-split-batches model-preprocess-batch model-preprocess-test
+    model-train model-evaluate model-promote model-predict model-score
+    model-pipeline-ingest model-pipeline-train
+""".split()  # noqa: SIM905 - forty quotes fewer
+
+HOSTILE = [
+    'It\'s "great"; it costs $5 & more',
+    "$(shell touch pwned) $(touch pwned) `touch pwned` ${HOME} $HOME $$ $@",
+    "first\nsecond\n\nthird",
+    "'; touch pwned; echo '",
+    "--json --debug",
+    "# no comment, 100 % \\ back\\slash \\n \t tab",
+    "ends with a dollar $",
+    "ends with a backslash \\",
+    "café ☕ 日本",
+]
+
+
+def make(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *words], cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, timeout=180, check=False
+    )
+
+
+@pytest.fixture
+def echo(tmp_path: Path) -> Path:
+    """A stand-in for Python that prints the arguments it is given as JSON."""
+    script = tmp_path / "echo"
+    script.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+    script.chmod(0o755)
+    return script
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_what_people_type_reaches_python_unharmed(echo: Path, value: str) -> None:
+    """Quotes, dollars, semicolons, commands and line breaks arrive as typed and are never run."""
+    done = make("model-predict", f"title={value}", f"message={value}", f"PY={echo}")
+
+    assert 0 == done.returncode, done.stderr
+    assert [f"--title={value}", f"--message={value}"] == json.loads(done.stdout)[2:4]
+    assert not (ROOT / "pwned").exists()
+
+
+def test_variables_of_the_other_targets_are_safe_too(echo: Path) -> None:
+    """Sources and file names are taken as typed."""
+    nasty = HOSTILE[1]
+    done = make("model-score", f"in={nasty}", f"out={nasty}.csv", f"PY={echo}")
+    assert ["--", nasty, f"{nasty}.csv"] == json.loads(done.stdout)[-3:]
+    for target, variable, flag in (
+        ("model-ingest", "source", "--source"),
+        ("model-train", "batches", "--batches"),
+        ("model-preprocess-batch", "batch", "--batch"),
+        ("model-evaluate", "model_version", "--model-version"),
+        ("demo", "DATA", "--source"),
+    ):
+        assert f"{flag}={nasty}" == json.loads(make(target, f"{variable}={nasty}", f"PY={echo}").stdout)[-1]
+    assert not (ROOT / "pwned").exists()
+
+
+def test_help_lists_every_target() -> None:
+    """Each target has its line of help, and all the promised ones are there."""
+    shown = re.findall(r"^  ([a-z0-9-]+) ", make("help").stdout, re.MULTILINE)
+    declared = {name for line in re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE) for name in line.split()}
+
+    assert set(shown) == declared
+    assert set(TARGETS) <= set(shown)
+
+
+def test_recipes_hold_no_logic() -> None:
+    """A target is at most five lines."""
+    recipes = re.findall(r"^[a-z.][^\n:=]*:[^=\n][^\n]*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+
+    assert len(recipes) > 20
+    assert max(recipe.count("\n") for recipe in recipes) <= 5
+
+
+def test_the_whole_job_by_targets(workspace: Workspace) -> None:
+    """Pipelines, prediction and scoring by make; a gate that says no is exit 4 by itself, no failure in a pipeline."""
+    assert (
+        0 == make("model-pipeline-ingest", "source=synthetic:2000@3", REVIEWS_DATA_DIR=str(workspace.data)).returncode
+    )
+    strict = {
+        "REVIEWS_DATA_DIR": str(workspace.data),
+        "REVIEWS_CACHE_DIR": str(workspace.path / "cache"),
+        "REVIEWS_PROMOTE_MIN_ACCURACY": "0.999",
+    }
+    kept = make("model-pipeline-train", "batches=0 1", **strict)
+    alone = make("model-promote", **strict)
+    promoted = make("model-promote", **strict | {"REVIEWS_PROMOTE_MIN_ACCURACY": "0.5"})
+    predicted = make("model-predict", "title=Great", 'message=I "love" it; $5', **strict)
+    reviews = workspace.path / "my reviews.csv"
+    reviews.write_text("title,text\nGreat,I love it\n")
+    scored = make("model-score", f"in={reviews}", f"out={workspace.path}/out.jsonl", **strict)
+
+    assert (0, True) == (kept.returncode, "Kept back: version 1 misses 1 of the rules" in kept.stdout), kept.stderr
+    assert (2, True) == (alone.returncode, "Error 4" in alone.stderr)
+    assert 0 == promoted.returncode
+    assert (0, True) == (predicted.returncode, predicted.stdout.startswith("positive ("))
+    assert 0 == scored.returncode, scored.stderr
+    assert '"label":"positive"' in (workspace.path / "out.jsonl").read_text()
+
+
+def test_bad_batches_are_explained(workspace: Workspace) -> None:
+    """The message of the command reaches the terminal."""
+    for value in ("5,", "x", "11"):
+        done = make("model-train", f"batches={value}", REVIEWS_DATA_DIR=str(workspace.data))
+        assert (2, True) == (done.returncode, 'Write "0 1 2", 0,1,2, 0-9 or all.' in done.stderr)

@@ -1,0 +1,166 @@
+"""Real services on loopback: an S3 API, a web server that can break off, MLflow's own server."""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.conftest import ROOT, Workspace
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """The S3 API of moto, in this process."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(workspace: Workspace, s3_address: str, request: pytest.FixtureRequest) -> str:
+    """An empty bucket, and the settings to reach it."""
+    import boto3
+
+    workspace.set(
+        AWS_ENDPOINT_URL=s3_address,
+        AWS_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+    )
+    name = f"bucket-{abs(hash(request.node.nodeid))}"
+    boto3.client("s3", endpoint_url=s3_address, region_name="us-east-1").create_bucket(Bucket=name)
+    return name
+
+
+@dataclass
+class WebServer:
+    """Serves bytes by path, with ETag and Range; can break off after some bytes and answer with a status."""
+
+    address: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    cut_after: int | None = None
+    status: int | None = None
+    etag: str | None = '"v1"'
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    state = WebServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = self.headers.get("Range")
+            state.requests.append((self.path, asked))
+            content = state.files.get(self.path)
+            if state.status or content is None:
+                self.send_error(state.status or 404)
+                return
+            begin = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+            if self.headers.get("If-Range") != state.etag:
+                begin = 0
+            self.send_response(206 if begin else 200)
+            self.send_header("Content-Length", str(len(content) - begin))
+            if state.etag:
+                self.send_header("ETag", state.etag)
+            self.end_headers()
+            end = len(content) if state.cut_after is None else begin + state.cut_after
+            self.wfile.write(content[begin:end])
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    state.address = f"http://127.0.0.1:{server.server_address[1]}"
+    yield state
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@dataclass
+class MlflowServer:
+    """A real MLflow server over a store of its own."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+
+
+def start_mlflow(folder: Path, store: Path, port: int) -> MlflowServer:
+    program = ROOT / ".venv-mlflow" / "bin" / "mlflow"
+    if not program.exists():
+        pytest.fail(f"{program} is missing; run the tests with make test")
+    process = subprocess.Popen(
+        [
+            str(program), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+            "--backend-store-uri", f"sqlite:///{store}", "--artifacts-destination", str(folder / "artifacts"),
+        ],
+        cwd=folder,
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    server = MlflowServer(f"http://127.0.0.1:{port}", process)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if requests.get(f"{server.address}/health", timeout=2).ok:
+                return server
+        except requests.RequestException:
+            time.sleep(0.2)
+    kill_family(process)
+    pytest.fail("MLflow's server did not start")
+
+
+def kill_family(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process we started and its children."""
+    try:
+        parent = psutil.Process(process.pid)
+    except psutil.NoSuchProcess:
+        return
+    for child in (*parent.children(recursive=True), parent):
+        child.kill()
+    process.wait(30)
+
+
+@pytest.fixture
+def mlflow_server(tmp_path: Path, migrated_store: Path) -> Iterator[MlflowServer]:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    store = folder / "mlflow.db"
+    store.write_bytes(migrated_store.read_bytes())
+    server = start_mlflow(folder, store, free_port())
+    yield server
+    kill_family(server.process)
+
+
+@pytest.fixture
+def small(workspace: Workspace) -> Workspace:
+    """A workspace with processed batches 0 and 1 and test rows of generated reviews."""
+    workspace.ok("data.ingest", "--source", "synthetic:2000@3")
+    workspace.ok("data.split_batches")
+    workspace.ok("data.preprocess_batch", "--batch", "0 1")
+    workspace.ok("data.preprocess_test")
+    return workspace

@@ -1,0 +1,137 @@
+"""Killed processes, full disks, read-only folders, two runs at once."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Workspace
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Return the digest of every visible file."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix != ".lock"
+    }
+
+
+def kill_while_writing(workspace: Workspace, folder: Path, *words: str) -> None:
+    """Start a command and kill it -9 as soon as it has begun to write its files aside."""
+    process = subprocess.Popen(
+        workspace.command(*words), cwd=workspace.path, env=workspace.environment(), stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if any(path.stat().st_size > 100_000 for path in folder.glob(".*.tmp")):
+            process.send_signal(signal.SIGKILL)
+            break
+    assert -signal.SIGKILL == process.wait(30), "the command ended before it could be killed"
+
+
+def test_a_killed_ingest(workspace: Workspace) -> None:
+    """After kill -9 no half file is visible, and the same command gives byte-identical files."""
+    words = ("data.ingest", "--source", "synthetic:200000@5")
+    kill_while_writing(workspace, workspace.data / "raw", *words)
+    half = files(workspace.data)
+    assert workspace.process(*words).code == 0
+    again = files(workspace.data)
+    workspace.set(REVIEWS_DATA_DIR="whole")
+    assert workspace.process(*words).code == 0
+
+    assert not [name for name in half if not name.rpartition("/")[2].startswith(".")]
+    assert files(workspace.path / "whole") == again
+
+
+def test_a_killed_preprocess(workspace: Workspace) -> None:
+    """The same for preprocessing; a former version of the file is not taken for the new one."""
+    workspace.set(REVIEWS_BATCHES="1")
+    workspace.ok("data.ingest", "--source", "synthetic:150000@5")
+    workspace.ok("data.split_batches")
+    words = ("data.preprocess_batch", "--batch", "0")
+    assert workspace.process(*words).code == 0
+    whole = files(workspace.data / "processed")
+    kill_while_writing(workspace, workspace.data / "processed", *words, "--force")
+    between = files(workspace.data / "processed")
+    repaired = workspace.process(*words, "--json")
+
+    assert "train_batch_0.manifest.json" not in between
+    assert not repaired.json["skipped"]
+    assert whole == files(workspace.data / "processed")
+
+
+def test_a_full_disk(workspace: Workspace) -> None:
+    """On a disk of 4 MB the ingest ends with exit code 5, a sentence, and nothing half-written."""
+    code, out, err = on_small_disk(workspace, "size=4m", "data.ingest --source synthetic:60000@5")
+
+    assert 5 == code, err
+    assert "The disk is full" in err
+    assert "no half file remains" in err
+    assert "Traceback" not in err
+    assert [".locks/ingest.lock"] == out.split()
+
+
+def test_a_read_only_folder(workspace: Workspace) -> None:
+    """A folder that cannot be written ends with exit code 5 and what to do."""
+    code, _, err = on_small_disk(workspace, "ro", "data.ingest --source synthetic:100@5")
+
+    assert 5 == code, err
+    assert "cannot be written" in err
+    assert "REVIEWS_DATA_DIR" in err
+    assert "Traceback" not in err
+
+
+def on_small_disk(workspace: Workspace, options: str, command: str) -> tuple[int, str, str]:
+    """Run a command with its data on a tmpfs of its own mount namespace; return code, files left, stderr."""
+    disk = workspace.path / "disk"
+    disk.mkdir()
+    probe = ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", str(disk)]
+    if shutil.which("unshare") is None or subprocess.run(probe, capture_output=True, check=False).returncode:
+        pytest.skip("mount namespaces are not allowed here")
+    workspace.set(REVIEWS_DATA_DIR=str(disk))
+    script = (
+        f"mount -t tmpfs -o {options} tmpfs {disk} && cd {workspace.path} && "
+        f"{{ {sys.executable} -m src.model.{command} >/dev/null; code=$?; "
+        f"(cd {disk}; find . -type f -printf '%P\\n'); exit $code; }}"
+    )
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script],
+        env=workspace.environment(), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_two_runs_at_once(workspace: Workspace) -> None:
+    """The second of two ingests is told that the first is running; the first is not disturbed."""
+    with workspace.context().storage.lock("ingest"):
+        second = workspace.process("data.ingest", "--source", "synthetic:100@1")
+    first = workspace.process("data.ingest", "--source", "synthetic:100@1")
+
+    assert (2, True) == (second.code, "Another process is running ingest" in second.err)
+    assert 0 == first.code
+
+
+def test_an_interrupt_from_the_keyboard(workspace: Workspace) -> None:
+    """Ctrl-C ends with a sentence, exit code 130, and nothing half-written."""
+    process = subprocess.Popen(
+        workspace.command("data.ingest", "--source", "synthetic:2000000@5"),
+        cwd=workspace.path, env=workspace.environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    raw = workspace.data / "raw"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(raw.glob(".*.tmp")):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+
+    assert 130 == process.returncode
+    assert "Stopped" in err
+    assert "Traceback" not in err
+    assert [] == list(raw.glob(".*.tmp"))

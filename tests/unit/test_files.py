@@ -1,0 +1,156 @@
+"""Tables, manifests and scored files on a local disk."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from src.model import rows
+from src.model.data.manifest import Inputs, Manifest, read_manifest, require_manifest, run_once
+from src.model.data.storage import LocalStorage
+from src.model.data.tables import ROW_GROUP, open_table, read_blocks, table_writer
+from src.model.data.writers import format_of, frame_writer
+from src.model.errors import DataError, StorageError, UsageError
+
+INPUTS = Inputs("step", {"batches": 2}, {"raw": "abc"}, "code-1")
+
+
+def reviews(count: int) -> pl.DataFrame:
+    ids = pl.Series("row_id", range(count), pl.UInt64)
+    text = pl.Series("text", [f"review {i}" for i in range(count)])
+    return pl.DataFrame([ids, pl.Series("polarity", [1] * count, pl.Int8), text.alias("title"), text])
+
+
+def write(path: Path, frame: pl.DataFrame, step: int) -> None:
+    with table_writer(path, rows.schema()) as table:
+        for part in frame.iter_slices(step):
+            table.write(part)
+
+
+def test_equal_rows_give_equal_bytes_however_they_arrive(tmp_path: Path) -> None:
+    """Blocks of 7,001 and of 60,000 rows make the same file, in row groups of one size."""
+    frame = reviews(ROW_GROUP * 2 + 5)
+    write(tmp_path / "a", frame, 7_001)
+    write(tmp_path / "b", frame, 60_000)
+
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    with open_table(tmp_path / "a") as table:
+        assert 3 == table.num_row_groups
+    assert pl.concat(read_blocks(tmp_path / "a")).equals(frame.select(rows.COLUMNS))
+
+
+def test_a_flipped_byte_is_found_on_reading(tmp_path: Path) -> None:
+    """Page checksums turn silent damage into a sentence."""
+    path = tmp_path / "a.parquet"
+    write(path, reviews(2_000), 2_000)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    path.write_bytes(content)
+
+    with pytest.raises(DataError, match=r"a\.parquet"):
+        list(read_blocks(path))
+
+
+def test_a_step_runs_once_for_its_inputs(tmp_path: Path) -> None:
+    """Unchanged inputs and whole files mean done; a change of anything means again."""
+    storage, done = LocalStorage(tmp_path), []
+
+    def work() -> tuple[list[str], dict[str, int]]:
+        done.append(1)
+        with storage.writing("out.txt") as path:
+            path.write_text("content")
+        return ["out.txt"], {"rows": 1}
+
+    def once(inputs: Inputs = INPUTS, *, force: bool = False) -> bool:
+        return run_once(storage, "m.json", inputs, work, force=force)[1]
+
+    assert [False, True, False] == [once(), once(), once(force=True)]
+    assert not once(Inputs("step", {"batches": 3}, INPUTS.parents, INPUTS.code))
+    assert not once(Inputs("step", INPUTS.parameters, {"raw": "other"}, INPUTS.code))
+    assert not once(Inputs("step", INPUTS.parameters, INPUTS.parents, "code-2"))
+    assert not once()
+    (tmp_path / "out.txt").write_text("cut")
+    assert not once()
+    assert 7 == len(done)
+
+
+def test_no_manifest_vouches_for_files_in_change(tmp_path: Path) -> None:
+    """A step that fails leaves no manifest behind, not even its former one."""
+    storage = LocalStorage(tmp_path)
+    run_once(storage, "m.json", INPUTS, lambda: ([], {}), force=False)
+
+    def broken() -> tuple[list[str], dict[str, int]]:
+        raise DataError("no")
+
+    with pytest.raises(DataError):
+        run_once(storage, "m.json", INPUTS, broken, force=True)
+    assert read_manifest(storage, "m.json") is None
+    with pytest.raises(UsageError, match="has not been run"):
+        require_manifest(storage, "m.json", "step")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"files": 3}', '{"files": {}}'])
+def test_a_damaged_manifest_is_named(tmp_path: Path, content: str) -> None:
+    """A manifest that is no manifest ends with its path."""
+    (tmp_path / "m.json").write_text(content)
+
+    with pytest.raises(DataError, match=r"m\.json is damaged"):
+        read_manifest(LocalStorage(tmp_path), "m.json")
+
+
+def test_equal_manifests_have_equal_digests() -> None:
+    """A manifest holds no time or place."""
+    first, second = (Manifest("s", {"b": 1, "a": 2}, "c", {}, {}, {"rows": 3}) for _ in range(2))
+
+    assert first.digest == second.digest
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """Reading what is not there names the path."""
+    with pytest.raises(StorageError, match=r"x\.parquet does not exist"):
+        LocalStorage(tmp_path).path("x.parquet")
+
+
+def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
+    """A second run on the same files is told so, and may start when the first has ended."""
+    storage = LocalStorage(tmp_path)
+    with storage.lock("ingest"), pytest.raises(UsageError, match="Another process is running ingest"):
+        storage.lock("ingest").__enter__()
+    with storage.lock("ingest"):
+        pass
+
+
+SCHEMA = pa.schema([("title", pa.large_string()), ("label", pa.large_string())])
+FRAME = pl.DataFrame({"title": ['a "b"', "c,\nd"], "label": ["positive", "negative"]})
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.jsonl", "X.PARQUET"])
+def test_scored_files_can_be_read_back(tmp_path: Path, name: str) -> None:
+    """Each format holds the rows in order."""
+    path, ending = tmp_path / name, format_of(name)
+    with frame_writer(path, ending, SCHEMA) as writer:
+        for part in FRAME.iter_slices(1):
+            writer.write(part)
+
+    read = {".csv": pl.read_csv, ".jsonl": pl.read_ndjson, ".parquet": pl.read_parquet}[ending]
+    assert FRAME.rows() == read(path).rows()  # type: ignore[operator]
+
+
+def test_json_lines_keep_the_objects_as_they_were(tmp_path: Path) -> None:
+    """Numbers stay numbers and lists stay lists where the source was JSON Lines too."""
+    path = tmp_path / "x.jsonl"
+    with frame_writer(path, ".jsonl", SCHEMA) as writer:
+        writer.write(FRAME.head(1), [{"id": 7, "tags": ["é"], "label": "positive"}])
+
+    assert {"id": 7, "tags": ["é"], "label": "positive"} == json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_csv_refuses_nested_columns_and_unknown_endings(tmp_path: Path) -> None:
+    """What a format cannot hold is said before anything is scored."""
+    nested = pa.schema([("tags", pa.list_(pa.string()))])
+    with pytest.raises(UsageError, match="nested column tags"), frame_writer(tmp_path / "x.csv", ".csv", nested):
+        pass
+    with pytest.raises(UsageError, match="names no format"):
+        format_of("x.xlsx")
