@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from src.model.data.storage import Storage, open_storage
-from src.model.errors import ReviewsError
+from src.model.errors import ReviewsError, StorageError
 from src.model.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -128,8 +129,20 @@ def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None =
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. Nothing half-written remains; the same command starts again.\n")
         return 130
-    sys.stdout.write((json.dumps(outcome.data) if args.json else outcome.text.rstrip()) + "\n")
-    return outcome.exit_code
+    return _answer(json.dumps(outcome.data) if args.json else outcome.text.rstrip(), outcome.exit_code)
+
+
+def _answer(text: str, exit_code: int) -> int:
+    """Print the answer; the work is done, so a reader that has gone away is no failure, and a full disk is."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say at exit either
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"error: the answer could not be written: {error}\n")
+            return StorageError.exit_code
+    return exit_code
 
 
 def _report(error: ReviewsError, *, as_json: bool) -> int:

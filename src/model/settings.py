@@ -122,7 +122,7 @@ class Settings(BaseSettings):
             return LABEL_PRESETS[value]
         try:
             mapping = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             mapping = None
         if not isinstance(mapping, dict) or not mapping:
             msg = f"is none of {', '.join(LABEL_PRESETS)} and no JSON object"
@@ -173,15 +173,18 @@ def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | Non
     """
     values = dict(environ if environ is not None else os.environ)
     if env_file is not None and env_file.is_file():
-        values = {k: v for k, v in dotenv_values(env_file).items() if v is not None} | values
+        try:
+            values = {k: v for k, v in dotenv_values(env_file).items() if v is not None} | values
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{env_file} is no UTF-8 text: {error}.") from None
     known = variable_names()
     _refuse_unknown(values, set(known.values()))
     given: dict[str, Any] = {}
     for field, info in Settings.model_fields.items():
         alias = info.validation_alias
         names = [str(c) for c in alias.choices] if isinstance(alias, AliasChoices) else [known[field]]
-        found = [name for name in names if name in values]
-        if not found or (values[found[0]] == "" and field != "mlflow_tracking_uri"):
+        found = [name for name in names if values.get(name) or (name in values and field == "mlflow_tracking_uri")]
+        if not found:
             continue  # an empty variable means the default, except where empty means off
         given[names[0] if alias else field] = values[found[0]]
     try:

@@ -71,7 +71,7 @@ def web() -> Iterator[WebServer]:
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             state.requests.append((self.path, asked))
-            content = state.files.get(self.path)
+            content = state.files.get(self.path.partition("?")[0])
             if state.status or content is None:
                 self.send_error(state.status or 404)
                 return

@@ -120,7 +120,7 @@ def test_the_quality_page_needs_nothing_from_outside(workspace: Workspace) -> No
     workspace.set(REVIEWS_MAX_DUPLICATES="1", REVIEWS_MAX_OVERLAP="1", REVIEWS_MIN_CLASS="0", REVIEWS_TEST_SHARE="0")
     result = workspace.run("data.ingest", "--source", "<script>.jsonl")
     assert 3 == result.code
-    assert "no usable test" in result.err.lower()
+    assert "too few to hold out" in result.err
 
     workspace.ok("data.ingest", "--source", "synthetic:300@1")
     workspace.ok("data.validate")

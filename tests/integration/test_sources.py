@@ -247,6 +247,16 @@ def test_kaggle_without_credentials_or_network(workspace: Workspace, kaggle: Kag
     assert "make model-ingest source=path/to/archive.zip" in refused.err
 
 
+def test_kaggle_credentials_that_are_broken(workspace: Workspace, kaggle: KaggleStub) -> None:
+    """A credentials file that is no JSON is named, with the same ways out."""
+    (workspace.path / "kaggle.json").write_text("{")
+    result = workspace.run("data.ingest", "--source", "kaggle:owner/name")
+
+    assert (5, []) == (result.code, kaggle.calls)
+    assert "Invalid Kaggle credentials file" in result.err
+    assert "a local path" in result.err
+
+
 def test_a_kaggle_handle_of_another_form(workspace: Workspace) -> None:
     """A handle that names nothing is a mistake of the caller."""
     result = workspace.run("data.ingest", "--source", "kaggle:banana")

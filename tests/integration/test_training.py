@@ -78,10 +78,10 @@ def test_steps_out_of_order_say_what_comes_first(workspace: Workspace) -> None:
     expected = {
         ("data.validate",): "make model-ingest",
         ("data.split_batches",): "make model-ingest",
-        ("data.preprocess_batch", "--batch", "0"): "make model-split-batches",
+        ("data.preprocess_batch", "--batch", "0"): "make model-ingest",
         ("data.preprocess_test",): "make model-ingest",
-        ("pipeline.train", "--batches", "0"): "make model-split-batches",
-        ("pipeline.evaluate",): "make model-ingest",
+        ("pipeline.train", "--batches", "0"): "make model-ingest",
+        ("pipeline.evaluate",): "make model-train",
         ("pipeline.promote",): "make model-train",
         ("pipeline.promote", "--rollback"): "make model-promote",
         ("pipeline.predict", "--title", "x"): "make model-promote",
@@ -94,10 +94,13 @@ def test_steps_out_of_order_say_what_comes_first(workspace: Workspace) -> None:
 def test_older_files_are_not_trained_on(small: Workspace) -> None:
     """After another ingest the processed files are out of date, and training says so."""
     small.ok("data.ingest", "--source", "synthetic:500@4")
+    unsplit = [small.run(*words) for words in (("pipeline.train", "--batches", "0"),
+                                               ("data.preprocess_batch", "--batch", "0"))]  # fmt: skip
     small.ok("data.split_batches")
     result = small.run("pipeline.train", "--batches", "0")
     evaluated = small.run("pipeline.evaluate")
 
+    assert [(2, True)] * 2 == [(r.code, "make model-split-batches again" in r.err) for r in unsplit]
     assert (2, 2) == (result.code, evaluated.code)
     assert "was made from an older batches/train_batch_0.parquet" in result.err
     assert "make model-preprocess-batch batch=0 again" in result.err
@@ -106,7 +109,7 @@ def test_older_files_are_not_trained_on(small: Workspace) -> None:
 def test_fewer_batches_than_asked_for(small: Workspace) -> None:
     """A changed number of batches asks for a new split, which removes the former batches."""
     small.set(REVIEWS_BATCHES="12")
-    assert "REVIEWS_BATCHES has changed" in small.run("pipeline.train", "--batches", "11").err
+    assert "holds 10 batches, and REVIEWS_BATCHES is 12" in small.run("pipeline.train", "--batches", "11").err
     small.set(REVIEWS_BATCHES="3")
     small.ok("data.split_batches")
 
@@ -159,17 +162,31 @@ def test_promotion_and_rollback(champion: Workspace) -> None:
     assert [1, 2] == versions
 
 
-def test_models_judged_on_other_rows_are_not_compared(champion: Workspace) -> None:
-    """A champion of another test set sets no bar, and the answer says so."""
+def test_a_model_that_was_rolled_back_is_not_promoted_again(champion: Workspace) -> None:
+    """The next unchanged run of the pipeline does not undo a rollback; another rollback does."""
+    champion.ok("pipeline.run", "train", "--batches", "0 1")
+    champion.ok("pipeline.promote", "--rollback")
+    again = champion.ok("pipeline.run", "train", "--batches", "0 1")["promote"]
+
+    assert ("kept", 2) == (again["decision"], again["model_version"])
+    assert ["not_rolled_back_before"] == [rule["name"] for rule in again["rules"] if not rule["passed"]]
+    assert 2 == champion.ok("pipeline.promote", "--rollback")["model_version"]
+
+
+def test_a_champion_judged_on_other_rows_is_scored_on_these(champion: Workspace) -> None:
+    """After another ingest the champion sets its bar on the new test rows, and the answer has it."""
     champion.ok("data.ingest", "--source", "synthetic:2000@8")
     champion.ok("data.split_batches")
     champion.ok("data.preprocess_batch", "--batch", "0")
     champion.ok("data.preprocess_test")
     champion.ok("pipeline.train", "--batches", "0")
     champion.ok("pipeline.evaluate")
-    result = champion.run("pipeline.promote")
+    champion.set(REVIEWS_PROMOTE_MAX_ACCURACY_DROP="0.3")
+    result = champion.ok("pipeline.promote")
+    again = champion.ok("pipeline.evaluate", "--model-version", "1")["metrics"]["accuracy"]
+    (rule,) = (rule for rule in result["rules"] if rule["name"] == "accuracy_against_champion")
 
-    assert "was judged on other test rows" in result.out
+    assert rule["bound"] == pytest.approx(again - 0.3, abs=1e-5)
 
 
 def test_evaluating_a_version_by_number_and_alias(champion: Workspace) -> None:
@@ -255,7 +272,10 @@ def test_scores_do_not_depend_on_the_block(champion: Workspace) -> None:
         ("in.csv", b"title\nx\n", "in.csv", 2, "would replace its own input"),
         ("in.csv", None, "out.csv", 2, "in.csv does not exist"),
         ("in.csv", b"", "out.csv", 3, "is empty"),
-        ("in.csv", b"title\nx\n", "/proc/nothing/out.csv", 5, "could not be read or written"),
+        ("in.csv", b"title\nx\n", "nowhere/out.csv", 2, "The folder nowhere does not exist"),
+        ("in.csv", b"title\nx\n", "", 2, "An input and an output file are needed"),
+        ("out.csv.rejected.jsonl", b'{"title": "x"}', "out.csv", 2, "would replace its own input"),
+        ("in.jsonl", b'{"title": "x"}\n{"title": "y", "label": []}\n', "out.csv", 3, "has the column label already"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(

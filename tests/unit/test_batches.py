@@ -26,13 +26,13 @@ def test_lists_ranges_and_all(given: str, expected: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ("5,", "the empty part of '5,'"),
+        ("5,", "The empty part of '5,'"),
         ("x", "'x'"),
         ("11", "Batch 11 does not exist: there are 10, 0 to 9."),
         ("4-2", "Batch 4-2"),
         ("0-10", "Batch 0-10"),
         ("-1", "'-1'"),
-        ("", "the empty part of ''"),
+        ("", "No batch is named"),
         ("1.0", "'1.0'"),
         ("all 3", "'all'"),
         ("٣", "'٣'"),

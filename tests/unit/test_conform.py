@@ -19,7 +19,7 @@ STARS = Columns("rating", "title", "text", LABEL_PRESETS["stars"], max_field_byt
 def block(columns: Columns, *cells: tuple[str | None, ...], extra: tuple[str, ...] = ()) -> Block:
     names = [*columns.names, *extra]
     data = {name: pl.Series(name, [row[i] for row in cells], pl.String) for i, name in enumerate(names)}
-    return Block(pl.DataFrame({**data, "line": pl.Series(range(1, len(cells) + 1), dtype=pl.UInt64)}))
+    return Block(pl.DataFrame(data), pl.Series(range(1, len(cells) + 1), dtype=pl.UInt64))
 
 
 @pytest.mark.parametrize(

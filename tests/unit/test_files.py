@@ -1,6 +1,8 @@
 """Tables, manifests and scored files on a local disk."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -57,8 +59,9 @@ def test_a_step_runs_once_for_its_inputs(tmp_path: Path) -> None:
     """Unchanged inputs and whole files mean done; a change of anything means again."""
     storage, done = LocalStorage(tmp_path), []
 
-    def work() -> tuple[list[str], dict[str, int]]:
+    def work(replacing: Callable[[], None]) -> tuple[list[str], dict[str, int]]:
         done.append(1)
+        replacing()
         with storage.writing("out.txt") as path:
             path.write_text("content")
         return ["out.txt"], {"rows": 1}
@@ -77,15 +80,20 @@ def test_a_step_runs_once_for_its_inputs(tmp_path: Path) -> None:
 
 
 def test_no_manifest_vouches_for_files_in_change(tmp_path: Path) -> None:
-    """A step that fails leaves no manifest behind, not even its former one."""
+    """Failing before files are replaced keeps the former manifest; failing while they are leaves none."""
     storage = LocalStorage(tmp_path)
-    run_once(storage, "m.json", INPUTS, lambda: ([], {}), force=False)
+    run_once(storage, "m.json", INPUTS, lambda _: ([], {}), force=False)
 
-    def broken() -> tuple[list[str], dict[str, int]]:
+    def broken(early: bool, replacing: Callable[[], None]) -> tuple[list[str], dict[str, int]]:  # noqa: FBT001
+        if not early:
+            replacing()
         raise DataError("no")
 
     with pytest.raises(DataError):
-        run_once(storage, "m.json", INPUTS, broken, force=True)
+        run_once(storage, "m.json", INPUTS, partial(broken, True), force=True)
+    assert read_manifest(storage, "m.json") is not None
+    with pytest.raises(DataError):
+        run_once(storage, "m.json", INPUTS, partial(broken, False), force=True)
     assert read_manifest(storage, "m.json") is None
     with pytest.raises(UsageError, match="has not been run"):
         require_manifest(storage, "m.json", "step")
@@ -93,11 +101,14 @@ def test_no_manifest_vouches_for_files_in_change(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"files": 3}', '{"files": {}}'])
 def test_a_damaged_manifest_is_named(tmp_path: Path, content: str) -> None:
-    """A manifest that is no manifest ends with its path."""
+    """A manifest that is no manifest ends with its path, and --force makes it anew."""
     (tmp_path / "m.json").write_text(content)
+    storage = LocalStorage(tmp_path)
 
     with pytest.raises(DataError, match=r"m\.json is damaged"):
-        read_manifest(LocalStorage(tmp_path), "m.json")
+        read_manifest(storage, "m.json")
+    assert not run_once(storage, "m.json", INPUTS, lambda _: ([], {}), force=True)[1]
+    assert read_manifest(storage, "m.json") is not None
 
 
 def test_equal_manifests_have_equal_digests() -> None:
@@ -150,7 +161,10 @@ def test_json_lines_keep_the_objects_as_they_were(tmp_path: Path) -> None:
 def test_csv_refuses_nested_columns_and_unknown_endings(tmp_path: Path) -> None:
     """What a format cannot hold is said before anything is scored."""
     nested = pa.schema([("tags", pa.list_(pa.string()))])
-    with pytest.raises(UsageError, match="nested column tags"), frame_writer(tmp_path / "x.csv", ".csv", nested):
+    with (
+        pytest.raises(UsageError, match="CSV cannot hold the column tags"),
+        frame_writer(tmp_path / "x.csv", ".csv", nested),
+    ):
         pass
     with pytest.raises(UsageError, match="names no format"):
         format_of("x.xlsx")

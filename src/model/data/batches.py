@@ -16,11 +16,15 @@ def parse_batches(value: str, count: int) -> tuple[int, ...]:
     wanted = value.strip()
     if wanted == "all":
         return tuple(range(count))
+    if not wanted:
+        msg = "No batch is named."
+        example = "make model-train batches=0, make model-preprocess-batch batch=0"
+        raise UsageError(msg, hint=f'Write "0 1 2", 0,1,2, 0-{count - 1} or all: {example}.')
     numbers: set[int] = set()
     for part in re.split(r"\s*,\s*|\s+", wanted):
         match = _PART.fullmatch(part)
         if match is None:
-            shown = f"{part!r} in {value!r}" if part else f"the empty part of {value!r}"
+            shown = f"{part!r} in {value!r}" if part else f"The empty part of {value!r}"
             msg = f"{shown} names no batch."
             raise UsageError(msg, hint=f'Write "0 1 2", 0,1,2, 0-{count - 1} or all.')
         first, last = int(match[1]), int(match[2] or match[1])

@@ -52,25 +52,28 @@ def conform(block: Block, columns: Columns, extra: Sequence[str]) -> tuple[pl.Da
     """
     found = block.rows
     if missing := [name for name in columns.names if name not in found.columns]:
-        have = ", ".join(name for name in found.columns if name != "line")
-        msg = f"The source has no column {' and '.join(missing)}; it has {have}."
+        msg = f"The source has no column {' and '.join(missing)}; it has {', '.join(found.columns)}."
         raise SourceError(
             msg, hint="Name its columns with REVIEWS_COLUMN_POLARITY, REVIEWS_COLUMN_TITLE and REVIEWS_COLUMN_TEXT."
         )
     polarity = {"negative": str(rows.NEGATIVE), "positive": str(rows.POSITIVE), "drop": "drop"}
-    label = pl.col(columns.polarity).fill_null("").str.strip_chars()
-    frame = found.select(
-        pl.col("line"),
-        label.replace_strict({k: polarity[v] for k, v in columns.labels.items()}, default=None).alias("polarity"),
-        pl.col(columns.title).fill_null("").alias("title"),
-        pl.col(columns.text).fill_null("").alias("text"),
-        *(pl.col(name) for name in extra),
-    ).with_columns(_reason(columns.max_field_bytes).alias("reason"))
-    bad = frame["reason"].is_not_null()
-    kept = frame.filter(~bad).drop("reason", "line").with_columns(pl.col("polarity").cast(pl.Int8))
+    label = found[columns.polarity].fill_null("").str.strip_chars()
+    meaning = {value: polarity[name] for value, name in columns.labels.items()}
+    # Columns are taken by name, never through pl.col, which would read `*` and `^…$` as patterns.
+    reviews = pl.DataFrame(
+        [
+            label.replace_strict(meaning, default=None, return_dtype=pl.String).alias("polarity"),
+            found[columns.title].fill_null("").alias("title"),
+            found[columns.text].fill_null("").alias("text"),
+            *(found[name] for name in extra),
+        ]
+    )
+    reason = reviews.select(_reason(columns.max_field_bytes)).to_series().cast(pl.String)
+    bad = reason.is_not_null()
+    kept = reviews.filter(~bad).with_columns(pl.col("polarity").cast(pl.Int8))
     ids = pl.Series("row_id", rows.row_ids(kept["title"], kept["text"]), pl.UInt64)
-    broken = found.filter(bad).with_columns(frame.filter(bad)["reason"])
-    return kept.insert_column(0, ids), pl.concat([_shown(broken, found.columns), _raw(block.rejects)])
+    broken = _aside(block.lines.filter(bad), reason.filter(bad), _as_json(found.filter(bad)))
+    return kept.insert_column(0, ids), pl.concat([broken, _unread(block.rejects)])
 
 
 def _reason(max_field_bytes: int) -> pl.Expr:
@@ -86,23 +89,22 @@ def _reason(max_field_bytes: int) -> pl.Expr:
     )  # fmt: skip
 
 
-def _shown(broken: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+def _as_json(found: pl.DataFrame) -> pl.Series:
     """Readable rows that are set aside, as the JSON text of their source columns."""
-    cells = broken.select(pl.col(columns).exclude("line"))
-    raw = cells.select(pl.struct(pl.all()).struct.json_encode().alias("raw"))["raw"] if broken.height else pl.Series()
-    return broken.select("line", "reason").with_columns(
-        raw=raw.cast(pl.String).str.slice(0, RAW_BYTES), raw_bytes=raw.cast(pl.String).str.len_bytes().cast(pl.Int64)
-    )
+    if found.is_empty():
+        return pl.Series(dtype=pl.String)
+    return found.select(pl.struct(pl.all()).struct.json_encode()).to_series()
 
 
-def _raw(rejects: Sequence[Reject]) -> pl.DataFrame:
-    r"""Rows that could not be read, as their own bytes; what is not UTF-8 is written as \\xNN."""
-    return pl.DataFrame(
-        {
-            "line": [reject.line for reject in rejects],
-            "reason": [reject.reason for reject in rejects],
-            "raw": [reject.raw[:RAW_BYTES].decode("utf-8", "backslashreplace") for reject in rejects],
-            "raw_bytes": [len(reject.raw) for reject in rejects],
-        },
-        schema={"line": pl.UInt64, "reason": pl.String, "raw": pl.String, "raw_bytes": pl.Int64},
-    )
+def _unread(rejects: Sequence[Reject]) -> pl.DataFrame:
+    r"""Rows that could not be read, as their own bytes; what is not UTF-8 is written as \xNN."""
+    raw = pl.Series([reject.raw[:RAW_BYTES].decode("utf-8", "backslashreplace") for reject in rejects], dtype=pl.String)
+    lines = pl.Series([reject.line for reject in rejects], dtype=pl.UInt64)
+    reasons = pl.Series([reject.reason for reject in rejects], dtype=pl.String)
+    size = pl.Series("raw_bytes", [len(reject.raw) for reject in rejects], pl.Int64)
+    return _aside(lines, reasons, raw).with_columns(size)
+
+
+def _aside(lines: pl.Series, reasons: pl.Series, raw: pl.Series) -> pl.DataFrame:
+    size = raw.str.len_bytes().cast(pl.Int64)
+    return pl.DataFrame({"line": lines, "reason": reasons, "raw": raw.str.slice(0, RAW_BYTES), "raw_bytes": size})

@@ -15,8 +15,22 @@ from typing import BinaryIO
 
 MAX_JOINED_LINES = 1_000
 MAX_JOINED_BYTES = 4 << 20
-MAX_LINE_BYTES = 64 << 20
-"""A longer line is cut into pieces of this size, each of which is set aside: memory stays bounded."""
+MAX_LINE_BYTES = 16 << 20
+"""Of a longer line only this much is read and the rest passed over: memory stays bounded."""
+
+
+def read_line(stream: BinaryIO) -> bytes:
+    """Return the next line, cut at `MAX_LINE_BYTES`; empty at the end."""
+    line = stream.readline(MAX_LINE_BYTES)
+    if is_too_long(line):
+        while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+            pass
+    return line
+
+
+def is_too_long(line: bytes) -> bool:
+    """Say whether `read_line` cut the line."""
+    return len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +41,11 @@ class Record:
     lines: int
     cells: list[str]
 
+    @property
+    def size(self) -> int:
+        """Characters of all cells."""
+        return sum(map(len, self.cells))
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:
@@ -35,6 +54,11 @@ class Reject:
     line: int
     reason: str
     raw: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the row."""
+        return len(self.raw)
 
 
 class _Broken(Exception):  # noqa: N818 - never leaves this module
@@ -59,26 +83,32 @@ class CsvRecords:
         csv.field_size_limit(MAX_LINE_BYTES + 1)
 
     def header(self, expected: Collection[str]) -> list[str] | None:
-        """Take the first line as a header if it names all of `expected`; else leave it in place as a row.
+        """Take the first line as a header if it names all of `expected`, in any case; else leave it as a row.
 
         Without a header a record must have as many cells as there are names in `expected`.
         """
         line = self._next()
+        while line and not line.strip():
+            self.blank_lines += 1
+            line = self._next()
+        before = self._number - 1
         try:
             cells = [cell.strip() for cell in self._parse(line)]
         except (_Broken, StopIteration):
             cells = []
-        if cells and set(cells) >= set(expected):
-            return cells
+        known = {name.lower(): name for name in expected}
+        named = [known.get(cell.lower(), cell) for cell in cells]
+        if cells and set(named) >= set(expected):
+            return named
         if line:
             self._ahead.appendleft(line)
-        self._number = 0
+        self._number = before
         self.columns = len(expected)
         return None
 
     def __iter__(self) -> Iterator[Record | Reject]:
         while line := self._next():
-            if not line.strip():
+            if not line.strip() and self.columns != 1:  # in a single column an empty line is an empty cell
                 self.blank_lines += 1
                 continue
             yield self._record(line)
@@ -87,7 +117,7 @@ class CsvRecords:
         if self._ahead:
             line = self._ahead.popleft()
         else:
-            line = self._stream.readline(MAX_LINE_BYTES)
+            line = read_line(self._stream)
             if self._number == 0:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             self.bytes_read += len(line)
@@ -97,6 +127,8 @@ class CsvRecords:
     def _record(self, line: bytes) -> Record | Reject:
         number = self._number
         try:
+            if is_too_long(line):
+                raise _Broken("line_too_long")  # noqa: TRY301 - every reason takes the same way out
             if line.count(b'"') % 2:
                 return self._join(line, number)
             return Record(number, 1, self._parse(line))
@@ -121,7 +153,7 @@ class CsvRecords:
         if b"\0" in raw:
             raise _Broken("nul_byte")
         try:
-            cells = next(csv.reader([raw.decode("utf-8")], strict=True))
+            cells = next(csv.reader([raw.decode("utf-8")], strict=True)) or [""]
         except UnicodeDecodeError:
             raise _Broken("invalid_utf8") from None
         except csv.Error:

@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from src.model.data.sources import SCHEMES, Source, open_source
 from src.model.data.tables import TableWriter, table_writer
 from src.model.digest import sha256
 from src.model.errors import SourceError
+from src.model.redact import without_secrets
 from src.model.settings import Settings
 
 MANIFEST = "raw/manifest.json"
@@ -66,14 +67,15 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         with context.progress("Fetching") as advance:
             feed = _open(spec, settings, advance)
 
-        def work() -> tuple[tuple[str, ...], dict[str, Any]]:
+        def work(replacing: Callable[[], None]) -> tuple[tuple[str, ...], dict[str, Any]]:
             with context.progress("Ingesting") as advance:
-                return (TRAIN, TEST, QUARANTINED), _write(context, feed, advance).as_dict()
+                return (TRAIN, TEST, QUARANTINED), _write(context, feed, advance, replacing).as_dict()
 
         inputs = Inputs("ingest", feed.parameters, feed.parents, data_code())
         now, skipped = run_once(context.storage, MANIFEST, inputs, work, force=args.force)
     context.tracker.record_manifest(now)
-    return Outcome({"step": "ingest", "skipped": skipped, **now.counts}, _summary(context, spec, now, skipped=skipped))
+    text = _summary(context, shown(spec), now, skipped=skipped)
+    return Outcome({"step": "ingest", "skipped": skipped, **now.counts}, text)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _open(spec: str, settings: Settings, advance: Advance) -> _Feed:
         settings.column_polarity, settings.column_title, settings.column_text, settings.labels, settings.max_field_bytes
     )
     parameters = {
-        "source": spec.split("?", 1)[0] if "://" in spec else spec,  # a query may carry a signature
+        "source": shown(spec),
         "columns": list(columns.names),
         "labels": dict(columns.labels),
         "max_field_bytes": columns.max_field_bytes,
@@ -106,10 +108,15 @@ def _open(spec: str, settings: Settings, advance: Advance) -> _Feed:
     return _Feed(parameters, parents, extra, lambda tally, advance: _parts(source, columns, extra, tally, advance))
 
 
+def shown(spec: str) -> str:
+    """Return a source as manifests and people see it: without secrets, and as valid text."""
+    return without_secrets(spec).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _extra_columns(train: Table, columns: Columns) -> list[str]:
     """Columns of the train table's first block that are carried along as text; a rating is, a polarity is not."""
     block = next(iter(read_table(train, columns.names)))
-    taken = {columns.title, columns.text, *rows.COLUMNS, "line"}
+    taken = {columns.title, columns.text, *rows.COLUMNS}
     return [name for name in block.rows.columns if name not in taken]
 
 
@@ -119,8 +126,8 @@ def _parts(source: Source, columns: Columns, extra: Sequence[str], tally: Tally,
         for block in read_table(table, columns.names) if table else ():
             missing = [name for name in extra if name not in block.rows.columns]
             filled = block.rows.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
-            tally.ignored.update(block.ignored, set(block.rows.columns) - {*columns.names, *extra, "line"})
-            kept, aside = conform(type(block)(filled, block.rejects), columns, extra)
+            tally.ignored.update(block.ignored, set(block.rows.columns) - {*columns.names, *extra})
+            kept, aside = conform(replace(block, rows=filled), columns, extra)
             aside = aside.with_columns(split=pl.lit(split))
             advance(block.bytes_read, total or None)
             yield split, kept, aside
@@ -134,7 +141,7 @@ def _generated(recipe: synthetic.Recipe, advance: Advance) -> Iterator[Part]:
         yield split, frame.insert_column(0, ids), pl.DataFrame(nothing)
 
 
-def _write(context: Context, feed: _Feed, advance: Advance) -> Tally:
+def _write(context: Context, feed: _Feed, advance: Advance, replacing: Callable[[], None]) -> Tally:
     """Write the three tables, all or none of them visible. Raises SourceError where no usable row remains."""
     tally, storage = Tally(), context.storage
     holds_out = feed.parameters.get("test_share")
@@ -158,6 +165,7 @@ def _write(context: Context, feed: _Feed, advance: Advance) -> Tally:
                     _divide(kept, holds_out, train, test)
         tally.kept.update({"train": train.rows, "test": test.rows})
         _refuse_nothing(tally, feed, aside_path)
+        replacing()
     return tally
 
 
@@ -168,9 +176,15 @@ def _divide(kept: pl.DataFrame, share: float, train: TableWriter, test: TableWri
 
 
 def _refuse_nothing(tally: Tally, feed: _Feed, aside: Path) -> None:
+    holds_out = feed.parameters.get("test_share")
     empty = [split for split in ("train", "test") if not tally.kept[split]]
     if not empty:
         return
+    if holds_out is not None and tally.kept["train"]:
+        msg = f"{tally.kept['train']} usable rows are too few to hold out {holds_out:.0%} of them as test rows."
+        raise SourceError(
+            msg, hint="Ingest more reviews, raise REVIEWS_TEST_SHARE, or give a zip with its own test.csv."
+        )
     sample = pl.read_parquet(aside, n_rows=1)
     first = f" The first: line {sample['line'][0]}, {sample['reason'][0]}." if sample.height else ""
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.reasons.most_common(4)) or "no rows at all"

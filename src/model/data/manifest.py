@@ -61,8 +61,12 @@ def describe_file(storage: Storage, key: str) -> FileEntry:
     return FileEntry(sha256(path), path.stat().st_size, rows, columns)
 
 
-def read_manifest(storage: Storage, key: str) -> Manifest | None:
-    """Return the manifest under `key`, or None where there is none. Raises DataError where it is damaged."""
+def read_manifest(storage: Storage, key: str, *, forgiving: bool = False) -> Manifest | None:
+    """Return the manifest under `key`, or None where there is none.
+
+    Raises:
+        DataError: it is damaged; a `forgiving` reader takes that for none.
+    """
     if storage.size(key) is None:
         return None
     try:
@@ -70,6 +74,8 @@ def read_manifest(storage: Storage, key: str) -> Manifest | None:
         files = {name: FileEntry(**entry) for name, entry in raw.pop("files").items()}
         return Manifest(files=files, **raw)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if forgiving:
+            return None
         msg = f"{storage.root}/{key} is damaged: {error}."
         raise DataError(msg, hint="Run the step that writes it again with --force.") from error
 
@@ -102,17 +108,17 @@ class Inputs:
         )
 
 
-Work = Callable[[], tuple[Sequence[str], Mapping[str, Any]]]
-"""Writes a step's files; returns their keys and what was counted."""
+Work = Callable[[Callable[[], None]], tuple[Sequence[str], Mapping[str, Any]]]
+"""Writes a step's files aside, calls what it is given, and puts them in place; returns their keys and its counts."""
 
 
 def run_once(storage: Storage, key: str, inputs: Inputs, work: Work, *, force: bool) -> tuple[Manifest, bool]:
     """Do a step's work unless the manifest under `key` says it is done; return the manifest and whether it was."""
-    now = read_manifest(storage, key)
+    now = read_manifest(storage, key, forgiving=force)
     if now is not None and not force and inputs.made(now, storage):
         return now, True
-    storage.remove(key)  # while files change, no manifest vouches for them
-    keys, counts = work()
+    # The former manifest vouches for the former files until the moment they are replaced, and not longer.
+    keys, counts = work(lambda: storage.remove(key))
     files = {name: describe_file(storage, name) for name in keys}
     now = Manifest(inputs.step, inputs.parameters, inputs.code, inputs.parents, files, counts)
     with storage.writing(key) as path:
@@ -127,7 +133,7 @@ def code_digest(*modules: str) -> str:
     for name in sorted(modules):
         place = _MODEL_DIR / name
         files: Sequence[Path] = (
-            sorted(p for p in place.rglob("*") if p.suffix in {".py", ".toml"}) if place.is_dir() else [place]
+            sorted(p for p in place.rglob("*") if p.suffix in {".py", ".toml", ".html"}) if place.is_dir() else [place]
         )
         for path in files:
             digest.update(path.relative_to(_MODEL_DIR).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

@@ -1,5 +1,6 @@
 """What both preprocess steps do: clean one file of reviews through the text path, and account for every row."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,32 +40,32 @@ def preprocess(context: Context, job: Job, parent: str, *, force: bool) -> tuple
     with storage.lock(job.target.rsplit("/", 1)[-1]):
         inputs = Inputs(job.step, {}, {job.source: parent}, data_code())
 
-        def work() -> tuple[tuple[str, str], dict[str, Any]]:
-            return (job.target, job.quarantine), _clean_file(context, job)
+        def work(replacing: Callable[[], None]) -> tuple[tuple[str, str], dict[str, Any]]:
+            return (job.target, job.quarantine), _clean_file(context, job, replacing)
 
         return run_once(storage, job.manifest, inputs, work, force=force)
 
 
-def _clean_file(context: Context, job: Job) -> dict[str, Any]:
+def _clean_file(context: Context, job: Job, replacing: Callable[[], None]) -> dict[str, Any]:
     storage = context.storage
     source = storage.path(job.source)
     with open_table(source) as table:
         schema, total = table.schema_arrow, table.metadata.num_rows
-    with (
-        storage.writing(job.target) as target,
-        storage.writing(job.quarantine) as aside,
-        table_writer(target, schema) as kept,
-        table_writer(aside, QUARANTINE) as quarantined,
-        context.progress(f"Preprocessing {job.target.rsplit('/', 1)[-1]}") as advance,
-    ):
-        line = 0
-        for block in read_blocks(source):
-            clean = clean_block(block)
-            empty = (clean["title"] == "") & (clean["text"] == "")
-            kept.write(clean.filter(~empty))
-            quarantined.write(_aside(block, empty, line, job.split))
-            line += block.height
-            advance(block.height, total)
+    with storage.writing(job.target) as target, storage.writing(job.quarantine) as aside:
+        with (
+            table_writer(target, schema) as kept,
+            table_writer(aside, QUARANTINE) as quarantined,
+            context.progress(f"Preprocessing {job.target.rsplit('/', 1)[-1]}") as advance,
+        ):
+            line = 0
+            for block in read_blocks(source):
+                clean = clean_block(block)
+                empty = (clean["title"] == "") & (clean["text"] == "")
+                kept.write(clean.filter(~empty))
+                quarantined.write(_aside(block, empty, line, job.split))
+                line += block.height
+                advance(block.height, total)
+        replacing()
         return {"rows_in": total, "rows": kept.rows, "quarantined": {"empty_after_cleaning": quarantined.rows}}
 
 

@@ -8,7 +8,6 @@ from src.model import command
 from src.model.command import Context, Outcome
 from src.model.data import split_batches
 from src.model.data.batches import parse_batches
-from src.model.data.manifest import require_manifest
 from src.model.data.preprocess import Job, preprocess, report
 
 
@@ -27,10 +26,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     numbers = parse_batches(" ".join(args.batch), context.settings.batches)
-    split = require_manifest(context.storage, split_batches.MANIFEST, "split_batches")
+    split = split_batches.current_split(context)
     done = []
     for number in numbers:
-        parent = split_batches.entry(split, number).sha256
+        parent = split.files[split_batches.batch_key(number)].sha256
         done.append(preprocess(context, job(number), parent, force=args.force))
     return Outcome(*report("preprocess_batch", done))
 

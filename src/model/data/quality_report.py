@@ -98,10 +98,11 @@ def _findings(checks: Sequence[Check]) -> Figure:
     for place, check in enumerate(shown):
         if check.limit <= widest * 1.15:
             axes.plot([check.limit] * 2, [place - 0.4, place + 0.4], color="black", linewidth=1.5)
-        axes.text(check.share + widest * 0.01, place, f"{check.share:.2%}", va="center", fontsize=8)
+        axes.text(widest * 1.16, place, f"{check.share:.2%}", va="center", fontsize=9)
     axes.set_xlim(0, widest * 1.15)
     axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    decimals = 0 if widest > 0.1 else 1  # noqa: PLR2004
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.{decimals}%}")
     axes.set(title="Findings as shares of rows; a black mark is the limit, where it is in sight")
     return figure
 

@@ -2,24 +2,27 @@
 
 import gzip
 import json
+import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from src.model.data.csv_records import MAX_LINE_BYTES, CsvRecords, Reject
+from src.model.data.csv_records import CsvRecords, Reject, is_too_long, read_line
 from src.model.data.tables import open_table
 from src.model.errors import DataError, SourceError
 
-BLOCK_ROWS = 20_000
+BLOCK_ROWS, BLOCK_BYTES = 20_000, 32 << 20
 FORMATS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+_Item = TypeVar("_Item")
+_EXACT = 2.0**53  # up to here a float is exactly its whole number
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -44,12 +47,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows with the source's columns plus `line` (from 1); `rejects` are what could not be read as rows.
+    """Rows with the source's columns, and the line (from 1) of each; `rejects` could not be read as rows.
 
     `objects` are the whole rows of a JSON Lines source, `ignored` its keys that became no column.
     """
 
     rows: pl.DataFrame
+    lines: pl.Series
     rejects: Sequence[Reject] = ()
     bytes_read: int = 0
     ignored: Sequence[str] = ()
@@ -64,7 +68,7 @@ def table_at(path: Path) -> Table:
 
 
 def read_table(table: Table, expected: Sequence[str], *, as_text: bool = True) -> Iterator[Block]:
-    """Yield the table's blocks in order; memory is bounded by `BLOCK_ROWS` rows.
+    """Yield the table's blocks in order; memory is bounded by `BLOCK_ROWS` and `BLOCK_BYTES`.
 
     A CSV file has a header where its first record names all of `expected`; otherwise its columns are `expected`.
     Columns of Parquet become text and nested ones are ignored, unless `as_text` is false.
@@ -84,28 +88,45 @@ def read_table(table: Table, expected: Sequence[str], *, as_text: bool = True) -
 def _saying_what_broke(name: str) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
         msg = f"{name} is damaged or cut short: {error}."
         raise SourceError(msg, hint="Download or copy it again; nothing of it was kept.") from error
+    except (RuntimeError, NotImplementedError, OSError) as error:  # zipfile: a password, a compression it lacks
+        raise SourceError(f"{name} cannot be read: {error}.", hint="Unpack it and pass the files.") from error
 
 
 def _empty(name: str) -> SourceError:
     return SourceError(f"{name} is empty: it has no row.", hint="Pass a file with reviews in it.")
 
 
+def _bounded(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+    """Cut a stream into blocks of at most `BLOCK_ROWS` items and about `BLOCK_BYTES` bytes."""
+    block: list[_Item] = []
+    held = 0
+    for item in items:
+        block.append(item)
+        held += size(item)
+        if len(block) == BLOCK_ROWS or held >= BLOCK_BYTES:
+            yield block
+            block, held = [], 0
+    if block:
+        yield block
+
+
 def _read_csv(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[Block]:
     records = CsvRecords(stream)
     columns = records.header(expected) or list(expected)
-    if len(set(columns)) < len(columns) or "line" in columns:
-        msg = f"{name}: the header {columns} repeats a name or uses `line`, which is ours."
-        raise SourceError(msg, hint=f"Rename the column; needed are {', '.join(expected)}.")
-    items, done = iter(records), 0
-    while chunk := list(islice(items, BLOCK_ROWS)):
+    if len(set(columns)) < len(columns):
+        msg = f"{name}: the header repeats a name: {', '.join(columns)}."
+        raise SourceError(msg, hint="Rename the column, so that it is clear which one is meant.")
+    done = 0
+    for chunk in _bounded(records, lambda item: item.size):
         good = [record for record in chunk if not isinstance(record, Reject)]
         cells = zip(*(record.cells for record in good), strict=True) if good else [()] * len(columns)
         data = {column: pl.Series(column, values, pl.String) for column, values in zip(columns, cells, strict=True)}
-        rows = pl.DataFrame({**data, "line": pl.Series([record.line for record in good], dtype=pl.UInt64)})
-        yield Block(rows, [r for r in chunk if isinstance(r, Reject)], records.bytes_read - done)
+        lines = pl.Series([record.line for record in good], dtype=pl.UInt64)
+        rejects = [item for item in chunk if isinstance(item, Reject)]
+        yield Block(pl.DataFrame(data), lines, rejects, records.bytes_read - done)
         done = records.bytes_read
     if not done:
         raise _empty(name)
@@ -114,41 +135,45 @@ def _read_csv(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[
 def _read_jsonl(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[Block]:
     columns: list[str] = []
     number = 0
-    source = iter(lambda: stream.readline(MAX_LINE_BYTES), b"")
-    while lines := list(islice(source, BLOCK_ROWS)):
-        objects, rejects, size = [], [], 0
-        for line in lines:
-            number += 1
-            size += len(line)
-            if line.strip():
-                parsed = _json_object(line)
-                if isinstance(parsed, str):
-                    rejects.append(Reject(number, parsed, line.rstrip()))
-                else:
-                    objects.append((number, parsed))
+    for lines in _bounded(iter(lambda: read_line(stream), b""), len):
+        numbers, objects, rejects = [], [], []
+        for number, line in enumerate(lines, number + 1):  # noqa: B020 - counts on across blocks
+            parsed = _json_object(line, expected) if line.strip() else None
+            if isinstance(parsed, str):
+                rejects.append(Reject(number, parsed, line.rstrip()))
+            elif parsed is not None:
+                numbers.append(number)
+                objects.append(parsed)
         if not columns:  # the first block decides which columns the source has
-            seen = {key: None for _, found in objects for key, cell in found.items() if isinstance(cell, _SCALARS)}
-            columns = list(dict.fromkeys([*(e for e in expected if e in seen), *seen]))
-            columns = [column for column in columns if column != "line"]
-        ignored = sorted({key for _, found in objects for key in found} - set(columns))
-        data = {c: pl.Series(c, [_as_text(found.get(c)) for _, found in objects], pl.String) for c in columns}
-        rows = pl.DataFrame({**data, "line": pl.Series([number for number, _ in objects], dtype=pl.UInt64)})
-        yield Block(rows, rejects, size, ignored, [found for _, found in objects])
+            seen = {key: None for found in objects for key, cell in found.items() if isinstance(cell, _SCALARS)}
+            columns = list(dict.fromkeys([*(name for name in expected if name in seen), *seen]))
+        ignored = sorted({key for found in objects for key in found} - set(columns))
+        data = {c: pl.Series(c, [_as_text(found.get(c)) for found in objects], pl.String) for c in columns}
+        at = pl.Series(numbers, dtype=pl.UInt64)
+        yield Block(pl.DataFrame(data), at, rejects, sum(map(len, lines)), ignored, objects)
     if number == 0:
         raise _empty(name)
 
 
-def _json_object(line: bytes) -> dict[str, object] | str:
-    """Return the object on a line, or the reason why there is none."""
+def _json_object(line: bytes, expected: Sequence[str]) -> dict[str, Any] | str:
+    """Return the object on a line, or the reason why there is none that can be used."""
+    if is_too_long(line):
+        return "line_too_long"
     try:
-        parsed = json.loads(line)
+        parsed = json.loads(line, parse_constant=_no_constant)
         line.decode("utf-8")
         json.dumps(parsed, ensure_ascii=False).encode("utf-8")  # finds lone surrogates, which are no text
     except UnicodeError:
         return "invalid_utf8"
     except (ValueError, RecursionError):
         return "malformed_json"
-    return parsed if isinstance(parsed, dict) else "malformed_json"
+    if not isinstance(parsed, dict):
+        return "malformed_json"
+    return parsed if all(isinstance(parsed.get(name), _SCALARS) for name in expected) else "not_text"
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _as_text(value: object) -> str | None:
@@ -169,23 +194,36 @@ def _read_parquet(table: Table, *, as_text: bool) -> Iterator[Block]:
         raise SourceError(error.message) from error
     with file:
         flat = [f.name for f in file.schema_arrow if not (as_text and pa.types.is_nested(f.type))]
-        kept = [name for name in flat if name != "line"]
-        ignored = sorted(set(file.schema_arrow.names) - set(kept))
+        ignored = sorted(set(file.schema_arrow.names) - set(flat))
         rows = max(file.metadata.num_rows, 1)
         done = 0
-        for batch in file.iter_batches(BLOCK_ROWS, columns=kept):
-            frame = pl.DataFrame(pl.from_arrow(batch))
+        for frame in _batches(file, flat, table.name):
             lines = pl.int_range(done + 1, done + frame.height + 1, dtype=pl.UInt64, eager=True)
             done += frame.height
             share = (table.size or 0) * frame.height // rows
-            shown = frame.with_columns(map(_text_of, frame)) if as_text else frame
-            yield Block(shown.with_columns(lines.alias("line")), (), share, ignored)
+            shown = pl.DataFrame([_text_of(column, table.name) for column in frame]) if as_text else frame
+            yield Block(shown, lines, (), share, ignored)
         if not done:
             raise _empty(table.name)
 
 
-def _text_of(column: pl.Series) -> pl.Series:
+def _batches(file: pq.ParquetFile, columns: Sequence[str], name: str) -> Iterator[pl.DataFrame]:
+    try:
+        for batch in file.iter_batches(BLOCK_ROWS, columns=list(columns)):
+            yield pl.DataFrame(pl.from_arrow(batch))
+    except (pa.ArrowException, OSError, pl.exceptions.PolarsError) as error:
+        msg = f"{name} is damaged or holds what cannot be read: {str(error).splitlines()[0]}."
+        raise SourceError(msg, hint="Write the file again, or leave the column out.") from error
+
+
+def _text_of(column: pl.Series, name: str) -> pl.Series:
     """Return a column as text; whole numbers without a decimal point, so that a rating of 5.0 reads 5."""
-    if column.dtype.is_float() and bool((column.drop_nulls() == column.drop_nulls().round()).all()):
-        return column.cast(pl.Int64, strict=False).cast(pl.String)
-    return column.cast(pl.String)
+    try:
+        text = column.cast(pl.String)
+        if column.dtype.is_float():
+            whole = (column == column.round()) & (column.abs() < _EXACT)
+            text = column.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(value=False), text)
+    except pl.exceptions.PolarsError as error:
+        msg = f"{name}: the column {column.name} ({column.dtype}) cannot be read as text."
+        raise SourceError(msg, hint="Convert it to text or numbers, or leave it out.") from error
+    return text

@@ -6,7 +6,7 @@ plays no part.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,7 +14,6 @@ from src.model import command
 from src.model.command import Context, Outcome
 from src.model.data import ingest
 from src.model.data.manifest import (
-    FileEntry,
     Inputs,
     Manifest,
     data_code,
@@ -34,12 +33,22 @@ def batch_key(number: int) -> str:
     return f"batches/train_batch_{number}.parquet"
 
 
-def entry(split: Manifest, number: int) -> FileEntry:
-    """Return a batch's file entry. Raises UsageError where the split was made into fewer batches."""
-    if batch_key(number) not in split.files:
-        msg = f"The data is split into {len(split.files)} batches; batch {number} is not among them."
-        raise UsageError(msg, hint="Run make model-split-batches again: REVIEWS_BATCHES has changed.")
-    return split.files[batch_key(number)]
+def current_split(context: Context) -> Manifest:
+    """Return the manifest of the split.
+
+    Raises:
+        UsageError: there is none, or it is older than the raw rows or the number of batches.
+    """
+    storage, count = context.storage, context.settings.batches
+    raw = require_manifest(storage, ingest.MANIFEST, "ingest")
+    split = require_manifest(storage, MANIFEST, "split_batches")
+    if split.parents.get(ingest.TRAIN) != raw.files[ingest.TRAIN].sha256:
+        msg = f"{storage.root}/batches was made from an older {ingest.TRAIN}."
+        raise UsageError(msg, hint="Run make model-split-batches again.")
+    if len(split.files) != count:
+        msg = f"{storage.root}/batches holds {len(split.files)} batches, and REVIEWS_BATCHES is {count}."
+        raise UsageError(msg, hint="Run make model-split-batches again.")
+    return split
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -56,10 +65,10 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         inputs = Inputs(
             "split_batches", {"batches": count}, {ingest.TRAIN: raw.files[ingest.TRAIN].sha256}, data_code()
         )
-        former = read_manifest(storage, MANIFEST)
+        former = read_manifest(storage, MANIFEST, forgiving=args.force)
 
-        def work() -> tuple[list[str], dict[str, Any]]:
-            rows = _split(context, count)
+        def work(replacing: Callable[[], None]) -> tuple[list[str], dict[str, Any]]:
+            rows = _split(context, count, replacing)
             keys = [batch_key(number) for number in range(count)]
             _remove_former(context, former, set(keys))
             return keys, {"rows_in": sum(rows), "rows": rows}
@@ -74,7 +83,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     )
 
 
-def _split(context: Context, count: int) -> list[int]:
+def _split(context: Context, count: int, replacing: Callable[[], None]) -> list[int]:
     """Write all batches in one pass; return their numbers of rows."""
     storage = context.storage
     source = storage.path(ingest.TRAIN)
@@ -89,6 +98,7 @@ def _split(context: Context, count: int) -> list[int]:
                 for number, writer in enumerate(writers):
                     writer.write(block.filter(batch == number))
                 advance(block.height, total)
+        replacing()
         return [writer.rows for writer in writers]
 
 

@@ -10,15 +10,19 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+import pyarrow as pa
 from pyarrow import fs
 
 from src.model.errors import SettingsError, StorageError, UsageError
 from src.model.settings import Settings
+
+_SMALL = 1 << 20
 
 
 class Storage(Protocol):
@@ -38,8 +42,12 @@ class Storage(Protocol):
     def remove(self, key: str) -> None:
         """Remove the file, if it exists."""
 
-    def lock(self, name: str) -> AbstractContextManager[None]:
-        """Hold `name` during the block. Raises UsageError where another process on this machine holds it."""
+    def lock(self, name: str, wait: float = 0.0) -> AbstractContextManager[None]:
+        """Hold `name` during the block, after at most `wait` seconds.
+
+        Raises:
+            UsageError: another process on this machine holds it.
+        """
 
 
 class LocalStorage:
@@ -81,14 +89,8 @@ class LocalStorage:
         with saying_what_failed(path):
             path.unlink(missing_ok=True)
 
-    @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        path = self._root / ".locks" / f"{name}.lock"
-        with saying_what_failed(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        with file_lock(descriptor, name):
-            yield
+    def lock(self, name: str, wait: float = 0.0) -> AbstractContextManager[None]:
+        return file_lock(self._root / ".locks" / f"{name}.lock", name, wait)
 
 
 class S3Storage:
@@ -99,6 +101,7 @@ class S3Storage:
         self._prefix = self.root.removeprefix("s3://")
         self._fs = filesystem
         self._stage = scratch
+        self._states: dict[str, tuple[int, int]] = {}
 
     def _info(self, key: str) -> fs.FileInfo:
         with saying_what_failed(f"{self.root}/{key}"):
@@ -113,35 +116,38 @@ class S3Storage:
         if info.type != fs.FileType.File:
             msg = f"{self.root}/{key} does not exist."
             raise StorageError(msg)
-        state = hashlib.sha256(f"{key}|{info.size}|{info.mtime_ns}".encode()).hexdigest()[:16]
-        local = self._stage / f"{state}-{Path(key).name}"
-        if not local.exists():
+        local = self._staged(key)
+        state = (int(info.size), int(info.mtime_ns))
+        # Times in S3 have whole seconds, so a copy is trusted only where a change would show in the size too.
+        if self._states.get(key) != state or info.size < _SMALL:
             fetch_object(self._fs, f"{self._prefix}/{key}", local)
+            self._states[key] = state
         return local
+
+    def _staged(self, key: str) -> Path:
+        return self._stage / "s3" / key
 
     @contextmanager
     def writing(self, key: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir=self._stage) as folder:
             aside = Path(folder) / Path(key).name
             yield aside
-            with (
-                saying_what_failed(f"{self.root}/{key}"),
-                aside.open("rb") as source,
-                self._fs.open_output_stream(f"{self._prefix}/{key}") as sink,
-            ):
-                shutil.copyfileobj(source, sink, 1 << 20)  # an S3 upload appears whole or not at all
+            self._states.pop(key, None)
+            with saying_what_failed(f"{self.root}/{key}"):
+                # Closing Arrow's stream completes an upload even when it was interrupted, so the object gets its
+                # name only when all of it is there.
+                partial = f"{self._prefix}/{key}.uploading"
+                with aside.open("rb") as source, self._fs.open_output_stream(partial) as sink:
+                    shutil.copyfileobj(source, sink, 1 << 20)
+                self._fs.move(partial, f"{self._prefix}/{key}")
 
     def remove(self, key: str) -> None:
         if self.size(key) is not None:
             with saying_what_failed(f"{self.root}/{key}"):
                 self._fs.delete_file(f"{self._prefix}/{key}")
 
-    @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        mark = hashlib.sha256(f"{self.root}|{name}".encode()).hexdigest()[:16]
-        path = Path(tempfile.gettempdir()) / f"reviews-{mark}.lock"
-        with file_lock(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), name):
-            yield
+    def lock(self, name: str, wait: float = 0.0) -> AbstractContextManager[None]:
+        return machine_lock(name, self.root, wait)
 
 
 def open_storage(settings: Settings, scratch: Path) -> Storage:
@@ -151,16 +157,21 @@ def open_storage(settings: Settings, scratch: Path) -> Storage:
         SettingsError: an unknown scheme.
     """
     if settings.data_dir.startswith("s3://"):
+        if not settings.data_dir.removeprefix("s3://").strip("/"):
+            raise SettingsError("REVIEWS_DATA_DIR=s3:// names no bucket.", hint="Write s3://bucket/prefix.")
         return S3Storage(settings.data_dir, s3_filesystem(settings), scratch)
     if "://" in settings.data_dir:
         msg = f"REVIEWS_DATA_DIR={settings.data_dir!r}: only a folder or s3://bucket/prefix can hold the data."
         raise SettingsError(msg)
-    return LocalStorage(Path(settings.data_dir))
+    return LocalStorage(Path(settings.data_dir).expanduser())
 
 
 def s3_filesystem(settings: Settings) -> fs.S3FileSystem:
     """Return Arrow's S3 client for the settings; empty keys leave the choice to the standard AWS chain."""
     endpoint = settings.aws_endpoint_url
+    if bool(settings.aws_access_key_id) != bool(settings.aws_secret_access_key.get_secret_value()):
+        msg = "Only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set."
+        raise SettingsError(msg, hint="Set both, or neither to use a profile or role.")
     return fs.S3FileSystem(
         access_key=settings.aws_access_key_id or None,
         secret_key=settings.aws_secret_access_key.get_secret_value() or None,
@@ -189,6 +200,8 @@ def saying_what_failed(place: object) -> Iterator[None]:
     """Turn the file system's errors into StorageErrors that name the place and the way out."""
     try:
         yield
+    except pa.ArrowInvalid as error:
+        raise StorageError(f"{place} is no valid place: {error}.") from error
     except OSError as error:
         text = str(error)
         if error.errno == errno.ENOSPC or "No space left" in text:
@@ -202,17 +215,32 @@ def saying_what_failed(place: object) -> Iterator[None]:
 
 
 @contextmanager
-def file_lock(descriptor: int, name: str) -> Iterator[None]:
-    """Hold an advisory lock on an open file; the kernel lets it go even when the process is killed."""
+def file_lock(path: Path, name: str, wait: float = 0.0) -> Iterator[None]:
+    """Hold an advisory lock on a file; the kernel lets it go even when the process is killed."""
+    with saying_what_failed(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    deadline = time.monotonic() + wait
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            msg = f"Another process is running {name} on the same data."
-            raise UsageError(msg, hint="Wait for it to end, or give this run another REVIEWS_DATA_DIR.") from None
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    msg = f"Another process is running {name} on the same data."
+                    hint = "Wait for it to end, or give this run another REVIEWS_DATA_DIR."
+                    raise UsageError(msg, hint=hint) from None
+                time.sleep(0.02)
         yield
     finally:
         os.close(descriptor)
+
+
+def machine_lock(name: str, what: str, wait: float = 0.0) -> AbstractContextManager[None]:
+    """Hold `name` for `what` against every other process of this machine, whatever folder it works in."""
+    mark = hashlib.sha256(f"{what}|{name}".encode()).hexdigest()[:16]
+    return file_lock(Path(tempfile.gettempdir()) / f"reviews-{mark}.lock", name, wait)
 
 
 def _sync(path: Path) -> None:

@@ -6,8 +6,9 @@ joined in whole blocks. Each block has a random generator of its own, seeded by 
 be made without the others, and equal recipes give equal rows.
 """
 
+import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -60,13 +61,17 @@ def parse(spec: str) -> Recipe:
     """Read `synthetic:ROWS@SEED[?positive_share=0.8&categories=books:3,toys:1]`. Raises UsageError."""
     head, _, query = spec.removeprefix("synthetic:").partition("?")
     number, separator, seed = head.replace("_", "").partition("@")
-    if not (separator and number.isdecimal() and seed.isdecimal() and int(number) >= 1):
+    if not (separator and _is_count(number) and _is_count(seed) and int(number) >= 1):
         msg = f"{spec} is no recipe for synthetic reviews."
         raise UsageError(msg, hint="Write synthetic:ROWS@SEED, for example synthetic:20000@7.")
     knobs: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         knobs[name] = _weights(value) if name == "categories" else _share(name, value)
     return Recipe(int(number), int(seed), **knobs)
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18  # noqa: PLR2004 - fits 64 bits
 
 
 def _share(name: str, value: str) -> float:
@@ -90,10 +95,15 @@ def _weights(value: str) -> dict[str, float]:
         weights = {name: float(weight) for name, _, weight in (part.partition(":") for part in value.split(","))}
     except ValueError:
         weights = {}
-    if not weights or set(weights) - set(known) or min(weights.values()) < 0 or sum(weights.values()) <= 0:
+    if not weights or set(weights) - set(known) or not _are_weights(weights.values()):
         msg = f"categories={value} gives no weights to known categories."
         raise UsageError(msg, hint=f"Write books:3,toys:1; known are {', '.join(known)}.")
     return weights
+
+
+def _are_weights(weights: Iterable[float]) -> bool:
+    found = list(weights)
+    return all(math.isfinite(weight) and weight >= 0 for weight in found) and sum(found) > 0
 
 
 @cache

@@ -26,7 +26,7 @@ class TableWriter:
     def write(self, frame: pl.DataFrame) -> None:
         """Append rows; columns are matched by name and cast to the file's schema."""
         schema = self._writer.schema
-        table = frame.select(schema.names).to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema)
+        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).select(schema.names).cast(schema)
         self.rows += table.num_rows
         self._waiting.append(table)
         self._waiting_rows += table.num_rows

@@ -7,7 +7,7 @@ encoding damage, language and the share of quarantined rows; lengths are shown. 
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -56,7 +56,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         parents = {key: raw.files[key].sha256 for _, key in _SPLITS}
         inputs = Inputs("validate", limits(context.settings), parents, data_code())
 
-        def work() -> tuple[tuple[str, ...], dict[str, Any]]:
+        def work(replacing: Callable[[], None]) -> tuple[tuple[str, ...], dict[str, Any]]:
+            replacing()
             report = _write_reports(context, raw)
             return (JSON, HTML, EXAMPLES), {"checks": len(report["checks"]), "passed": report["passed"]}
 
@@ -125,9 +126,7 @@ def _stop_if_over(report: dict[str, Any], context: Context) -> None:
     names = ", ".join(dict.fromkeys(f"REVIEWS_{'MIN' if c['name'] == 'class' else 'MAX'}_{c['name'].upper()}"
                                     for c in over))  # fmt: skip
     msg = "The data breaks its limits:\n" + "\n".join(lines)
-    raise QualityError(
-        msg, hint=f"Look at {root}/{HTML} and the rows in {root}/{EXAMPLES}; the limits are the settings {names}."
-    )
+    raise QualityError(msg, hint=f"Look at {root}/{HTML} and the rows in {root}/{EXAMPLES}; the limits: {names}.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

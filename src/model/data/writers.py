@@ -61,6 +61,12 @@ def format_of(name: str) -> str:
     raise UsageError(msg, hint=f"Known are {', '.join(ENDINGS)}.")
 
 
+def _is_odd(kind: pa.DataType) -> bool:
+    types = pa.types
+    binary = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
+    return bool(binary or types.is_binary_view(kind) or types.is_duration(kind))
+
+
 @contextmanager
 def frame_writer(path: Path, ending: str, schema: pa.Schema) -> Iterator[FrameWriter]:
     """Open `path` for frames of this schema; what was written is complete when the block ends.
@@ -72,9 +78,9 @@ def frame_writer(path: Path, ending: str, schema: pa.Schema) -> Iterator[FrameWr
         with table_writer(path, schema) as table:
             yield _ParquetWriter(table)
         return
-    nested = [column.name for column in schema if pa.types.is_nested(column.type)]
-    if ending == ".csv" and nested:
-        msg = f"CSV cannot hold the nested column {' and '.join(nested)}."
-        raise UsageError(msg, hint="Name the output .jsonl or .parquet.")
+    odd = [c.name for c in schema if _is_odd(c.type) or (ending == ".csv" and pa.types.is_nested(c.type))]
+    if odd:
+        msg = f"{'CSV' if ending == '.csv' else 'JSON Lines'} cannot hold the column {' and '.join(odd)}."
+        raise UsageError(msg, hint="Name the output .parquet, or leave the column out.")
     with path.open("wb") as file:
         yield _CsvWriter(file) if ending == ".csv" else _JsonLinesWriter(file)

@@ -19,6 +19,7 @@ from src.model.data.manifest import read_manifest
 from src.model.errors import UsageError
 from src.model.pipeline import predict
 from src.model.pipeline.run import run_pipeline
+from src.model.redact import without_secrets
 
 SOURCE = "synthetic:20000@7"
 REVIEWS = (
@@ -71,8 +72,10 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
 def _protect_real_data(source: str, context: Context, *, force: bool) -> None:
     """Refuse to put demo data in the place of reviews somebody ingested. Raises UsageError."""
     now = read_manifest(context.storage, ingest.MANIFEST)
-    there = str(now.parameters["source"]) if now else source
-    if force or there == source or there.startswith("synthetic:"):
+    if now is None and context.storage.size(ingest.TRAIN) is None:
+        return
+    there = str(now.parameters["source"]) if now else "an unfinished ingest"
+    if force or there == ingest.shown(source) or there.startswith("synthetic:"):
         return
     msg = f"{context.storage.root} holds reviews of {there}; the demo would replace them."
     raise UsageError(
@@ -87,17 +90,18 @@ def _heading(context: Context, text: str) -> None:
 
 
 def _closing(context: Context, source: str, rounds: dict[str, dict[str, Outcome]], seconds: float) -> str:
-    lines = [f"From {source} to a champion in {seconds:.0f} s:"]
+    lines = [f"From {ingest.shown(source)} to a champion in {seconds:.0f} s:"]
     for batches, outcomes in rounds.items():
         accuracy = outcomes["evaluate"].data["metrics"]["accuracy"]
         version, decision = outcomes["train"].data["model_version"], outcomes["promote"].data["decision"]
-        lines.append(f"  batches {batches:4} -> version {version}, test accuracy {accuracy:.2%}, {decision}")
+        verdict = {"kept": "kept back", "unchanged": "the champion already"}.get(decision, decision)
+        lines.append(f"  batches {batches:4} -> version {version}, test accuracy {accuracy:.2%}, {verdict}")
     if source.startswith("synthetic:"):
         lines.append("These reviews are generated: their accuracy says nothing about real ones.")
     lines += [
         "",
         f"Data and reports: {context.storage.root}/ (look at {context.storage.root}/reports/data_quality.html)",
-        f"MLflow's data:    {context.settings.mlflow_tracking_uri or 'tracking is off'}",
+        f"MLflow's data:    {without_secrets(context.settings.mlflow_tracking_uri) or 'tracking is off'}",
         "",
         "Next:",
         '  make model-predict title="Great" message="I love it"   judge a review of your own',
@@ -106,7 +110,9 @@ def _closing(context: Context, source: str, rounds: dict[str, dict[str, Outcome]
         "  make help                                              everything else",
     ]
     page = io.StringIO()
-    Console(file=page, width=100).print(Panel("\n".join(lines), title="Done", padding=(1, 2)), markup=False)
+    Console(file=page, width=min(max(context.err.width, 60), 100)).print(
+        Panel("\n".join(lines), title="Done", padding=(1, 2)), markup=False
+    )
     return page.getvalue()
 
 

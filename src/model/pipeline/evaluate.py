@@ -16,9 +16,10 @@ from src.model.evaluation.plots import confusion_plot, score_plot
 from src.model.learners import load_model
 from src.model.learners.base import SentimentModel
 from src.model.pipeline.inputs import Processed, evaluation_file, reviews
-from src.model.tracking.base import CHALLENGER, TEST_DIGEST_TAG, TEST_TAG, Run, resolve
+from src.model.tracking.base import CHALLENGER, TEST_DIGEST_TAG, TEST_TAG, Run, Version, resolve
 
 _SCORE_ROWS = 5_000
+_TAGGED = ("accuracy", "recall_negative", "recall_positive", "roc_auc", "log_loss")  # what the gate looks at
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,8 +29,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    test = evaluation_file(context)
     version = resolve(context.registry, args.model_version)
+    figures = evaluate(context, version)
+    data = {"step": "evaluate", "model_version": version.number, "run_id": version.run_id, "metrics": figures}
+    return Outcome(data, _table(version.number, figures))
+
+
+def evaluate(context: Context, version: Version) -> dict[str, float]:
+    """Score the test rows with a version; log figures and plots on its run, tag it with what the gate looks at."""
+    test = evaluation_file(context)
     model = load_model(context.registry.fetch(version))
     positive, probability = _score(model, context, test)
     figures = classification_metrics(positive, probability)
@@ -37,10 +45,10 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         run.inputs([test.data_set(context.storage, "evaluation")])
         run.metrics({f"{TEST_TAG}{name}": value for name, value in figures.items()})
         _log_plots(run, positive, probability, version.number)
-    tags = {f"{TEST_TAG}{name}": f"{value:.6f}" for name, value in figures.items()}
-    context.registry.tag(version.number, {**tags, TEST_DIGEST_TAG: test.sha256})
-    data = {"step": "evaluate", "model_version": version.number, "run_id": version.run_id, "metrics": figures}
-    return Outcome(data, _table(version.number, figures))
+    tags = {f"{TEST_TAG}{name}": f"{figures[name]:.6f}" for name in _TAGGED if name in figures}
+    context.registry.tag(version.number, tags)
+    context.registry.tag(version.number, {TEST_DIGEST_TAG: test.sha256})  # last: now the figures are all there
+    return figures
 
 
 def _score(

@@ -36,11 +36,9 @@ class Processed:
 
 def train_files(context: Context, numbers: Sequence[int]) -> list[Processed]:
     """Return the processed batches. Raises UsageError where one is missing or older than its source."""
-    split = require_manifest(context.storage, split_batches.MANIFEST, "split_batches")
-    return [
-        _processed(context.storage, preprocess_batch.job(k), split_batches.entry(split, k).sha256, f"batch={k}")
-        for k in numbers
-    ]
+    split = split_batches.current_split(context)
+    sources = {k: split.files[split_batches.batch_key(k)].sha256 for k in numbers}
+    return [_processed(context.storage, preprocess_batch.job(k), sources[k], f"batch={k}") for k in numbers]
 
 
 def evaluation_file(context: Context) -> Processed:

@@ -55,6 +55,8 @@ def _as_text(value: str) -> str:
 def _text(label: str, confidence: float, words: Sequence[Contribution], number: int) -> str:
     lines = [f"{label} ({confidence:.1%} sure, model version {number})"]
     lines += [f"  {word.weight:+6.2f}  {word.ngram}" for word in words]
+    if any("|" in word.ngram for word in words):
+        lines.append("  (| stands where the title ends and the text begins)")
     if not words:
         lines.append("  none of its words is known to the model")
     return "\n".join(lines)

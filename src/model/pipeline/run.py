@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 from src.model import command, steps
 from src.model.command import Context, Outcome
-from src.model.errors import GateError
+from src.model.data.batches import parse_batches
+from src.model.errors import GateError, ReviewsError
 
 Report = Callable[[str, Outcome], None]
 
@@ -25,16 +26,21 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    outcomes = run_pipeline(
-        args.pipeline,
-        context,
-        lambda name, outcome: context.log.info(name, answer=outcome.text.splitlines()[0]),
-        force=args.force,
-        source=args.source,
-        batches=args.batches,
-    )
-    text = "\n".join(outcome.text for outcome in outcomes.values())
-    return Outcome({name: outcome.data for name, outcome in outcomes.items()}, text)
+    if args.pipeline == "train":
+        parse_batches(args.batches, context.settings.batches)  # refused before the first step runs
+    done: dict[str, Outcome] = {}
+
+    def report(name: str, outcome: Outcome) -> None:
+        done[name] = outcome
+        context.log.info("done", step=name)
+
+    try:
+        run_pipeline(args.pipeline, context, report, force=args.force, source=args.source, batches=args.batches)
+    except ReviewsError:
+        context.err.print("\n".join(outcome.text for outcome in done.values()), markup=False, highlight=False)
+        raise
+    text = "\n".join(outcome.text for outcome in done.values())
+    return Outcome({name: outcome.data for name, outcome in done.items()}, text)
 
 
 def run_pipeline(

@@ -7,25 +7,26 @@ OUT's ending names the format. Rows that cannot be read are written to OUT.rejec
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from src.model import command
-from src.model.command import Advance, Context, Outcome
+from src.model.command import Context, Outcome
 from src.model.data.csv_records import Reject
 from src.model.data.readers import Block, read_table, table_at
-from src.model.data.storage import LocalStorage
+from src.model.data.storage import LocalStorage, machine_lock
 from src.model.data.writers import format_of, frame_writer
 from src.model.errors import DataError, UsageError
 from src.model.learners import load_model
 from src.model.learners.base import SentimentModel
 from src.model.rows import label_names
+from src.model.settings import Settings
 from src.model.tracking.base import CHAMPION, resolve
 
 ADDED = (
@@ -45,40 +46,59 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    ending = format_of(args.output.name)
-    if not args.input.is_file():
-        msg = f"{args.input} does not exist."
-        raise UsageError(msg, hint="Give a .csv, .jsonl or .parquet file of reviews.")
-    if args.output.resolve() == args.input.resolve():
-        msg = f"{args.output} would replace its own input."
-        raise UsageError(msg, hint="Give another name for the scored file.")
+    ending = _refuse_odd_paths(args.input, args.output)
     first = next(read_table(table_at(args.input), (), as_text=False))
-    columns = Columns.of(first.rows, args.input)
+    columns = Columns.of(first.rows, args.input, context.settings)
     version = resolve(context.registry, args.model_version)
     model = load_model(context.registry.fetch(version))
-    schema = first.rows.drop("line").head(0).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-    storage = LocalStorage(args.output.parent)
-    rejected = f"{args.output.name}.rejected.jsonl"
+    schema = pa.schema([*first.rows.head(0).to_arrow(compat_level=pl.CompatLevel.oldest()).schema, *ADDED])
+    storage, rejected = LocalStorage(args.output.parent), _rejected(args.output).name
+    ignored: set[str] = set()
     with (
+        machine_lock(f"score into {args.output.name}", str(args.output.resolve())),
         storage.writing(args.output.name) as path,
         storage.writing(rejected) as rejected_path,
-        frame_writer(path, ending, pa.schema([*schema, *ADDED])) as writer,
+        frame_writer(path, ending, schema) as writer,
         rejected_path.open("w", encoding="utf-8") as aside,
         context.progress("Scoring") as advance,
     ):
         rows = lost = 0
         for block in read_table(table_at(args.input), columns.needed, as_text=False):
-            frame = scored(block.rows, columns, model, version.number)
-            added = frame.select(field.name for field in ADDED).iter_rows(named=True)
-            writer.write(frame, [{**row, **more} for row, more in zip(block.objects, added, strict=False)])
+            frame = scored(block, columns, model, version.number)
+            writer.write(frame, _with_scores(block, frame, args.input))
             _write_rejects(aside, block.rejects)
             rows, lost = rows + block.rows.height, lost + len(block.rejects)
-            _advance(advance, block, args.input)
+            ignored |= set(block.ignored) if ending != ".jsonl" else set()
+            advance(block.bytes_read, args.input.stat().st_size if args.input.suffix != ".gz" else None)
     if not lost:
         storage.remove(rejected)
     data = {"step": "score", "rows": rows, "rejected": lost, "model_version": version.number}
     text = f"Scored: {rows:,} rows with version {version.number} into {args.output}"
-    return Outcome(data, text + (f"\n  {lost:,} rows could not be read: {args.output}.rejected.jsonl" if lost else ""))
+    if lost:
+        text += f"\n  {lost:,} rows could not be read: {_rejected(args.output)}"
+    if ignored:
+        text += f"\n  not carried along: {', '.join(sorted(ignored))} (name the output .jsonl to keep them)"
+    return Outcome({**data, "ignored_columns": sorted(ignored)}, text)
+
+
+def _rejected(output: Path) -> Path:
+    return output.with_name(f"{output.name}.rejected.jsonl")
+
+
+def _refuse_odd_paths(source: Path, target: Path) -> str:
+    """Return the ending of the output; refuse paths that make no sense before anything is read."""
+    usage = "make model-score in=reviews.csv out=scored.csv"
+    if not source.name or not target.name:
+        raise UsageError("An input and an output file are needed.", hint=f"For example {usage}.")
+    ending = format_of(target.name)
+    if not source.is_file():
+        what = "is a folder" if source.is_dir() else "does not exist"
+        raise UsageError(f"{source} {what}.", hint=f"Give a .csv, .jsonl or .parquet file: {usage}.")
+    if not target.parent.is_dir():
+        raise UsageError(f"The folder {target.parent} does not exist.", hint="Make it, or name another output.")
+    if source.resolve() in {target.resolve(), _rejected(target).resolve()}:
+        raise UsageError(f"{target} would replace its own input.", hint="Give another name for the scored file.")
+    return ending
 
 
 @dataclass(frozen=True)
@@ -90,53 +110,74 @@ class Columns:
     text: str | None
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, place: Path) -> Self:
-        """Find title and text among the columns. Raises DataError where they are not there or a name is taken."""
-        every = tuple(name for name in frame.columns if name != "line")
-        text = next((name for name in ("text", "message") if name in every), None)
-        title = "title" if "title" in every else None
+    def of(cls, frame: pl.DataFrame, place: Path, settings: Settings) -> Self:
+        """Find title and text among the columns, in any case; the settings' names come first.
+
+        Raises:
+            DataError: neither is there, one holds no text, or a name we add is taken.
+        """
+        by_name = {name.lower(): name for name in reversed(frame.columns)}
+        titles, texts = (settings.column_title, "title"), (settings.column_text, "text", "message")
+        title, text = (
+            next((by_name[n.lower()] for n in names if n.lower() in by_name), None) for names in (titles, texts)
+        )
         if title is None and text is None:
-            msg = f"{place} has no column title, text or message; it has {', '.join(every) or 'none'}."
-            raise DataError(msg, hint="A CSV needs a header line that names them.")
-        if taken := [field.name for field in ADDED if field.name in every]:
-            msg = f"{place} has the column {' and '.join(taken)} already."
-            raise DataError(msg, hint="Rename it: the scored file adds a column of that name.")
-        return cls(every, title, text)
+            msg = f"{place} has no column title, text or message; it has {', '.join(frame.columns) or 'none'}."
+            raise DataError(msg, hint="Name them so, or name yours in REVIEWS_COLUMN_TITLE and REVIEWS_COLUMN_TEXT.")
+        for name in (title, text):
+            kind = frame.schema[name] if name else pl.String()
+            if kind.is_nested() or kind == pl.Binary:
+                raise DataError(f"{place}: the column {name} holds no text but {kind}.", hint="Write it as text.")
+        _refuse_taken(frame.columns, place)
+        return cls(tuple(frame.columns), title, text)
 
     @property
     def needed(self) -> list[str]:
         return [name for name in (self.title, self.text) if name]
 
 
-def scored(rows: pl.DataFrame, columns: Columns, model: SentimentModel, version: int) -> pl.DataFrame:
-    """Return the rows with label, probability and model_version; columns a block lacks are null."""
-    known = [pl.col(name) if name in rows.columns else pl.lit(None, pl.String).alias(name) for name in columns.every]
-    parts = [
-        model.predict_proba(_cells(part, columns.title), _cells(part, columns.text))
-        for part in rows.iter_slices(_SCORE_ROWS)
-    ]
+def _refuse_taken(names: Iterable[str], place: Path) -> None:
+    if taken := [field.name for field in ADDED if field.name in names]:
+        msg = f"{place} has the column {' and '.join(taken)} already."
+        raise DataError(msg, hint="Rename it: the scored file adds a column of that name.")
+
+
+def scored(block: Block, columns: Columns, model: SentimentModel, version: int) -> pl.DataFrame:
+    """Return the block's rows with label, probability and model_version."""
+    rows = block.rows
+    titles, texts = _cells(block, columns.title), _cells(block, columns.text)
+    starts = range(0, rows.height, _SCORE_ROWS)
+    parts = [model.predict_proba(titles[i : i + _SCORE_ROWS], texts[i : i + _SCORE_ROWS]) for i in starts]
     probability = np.concatenate([np.zeros(0), *parts])
-    return rows.select(known).with_columns(
-        pl.Series("label", label_names(probability), pl.String),
-        pl.Series("probability", probability, pl.Float64),
-        pl.lit(version, pl.Int64).alias("model_version"),
+    known = [rows[name] if name in rows.columns else pl.Series(name, [None] * rows.height) for name in columns.every]
+    return pl.DataFrame(
+        [
+            *known,
+            pl.Series("label", label_names(probability), pl.String),
+            pl.Series("probability", probability, pl.Float64),
+            pl.Series("model_version", [version] * rows.height, pl.Int64),
+        ]
     )
 
 
-def _cells(frame: pl.DataFrame, column: str | None) -> list[str]:
-    if column is None or column not in frame.columns:
-        return [""] * frame.height
-    return frame[column].cast(pl.String).fill_null("").to_list()
+def _cells(block: Block, column: str | None) -> list[str]:
+    if column is None or column not in block.rows.columns:
+        return [""] * block.rows.height
+    return block.rows[column].cast(pl.String).fill_null("").to_list()
+
+
+def _with_scores(block: Block, frame: pl.DataFrame, place: Path) -> list[dict[str, Any]]:
+    """Return the block's JSON objects with their scores, or nothing where the source has no objects."""
+    for found in block.objects:
+        _refuse_taken(found, place)
+    added = frame.select(field.name for field in ADDED).iter_rows(named=True)
+    return [{**row, **more} for row, more in zip(block.objects, added, strict=False)]
 
 
 def _write_rejects(file: IO[str], rejects: Sequence[Reject]) -> None:
     for reject in rejects:
         raw = reject.raw.decode("utf-8", "backslashreplace")
         file.write(json.dumps({"line": reject.line, "reason": reject.reason, "raw": raw}) + "\n")
-
-
-def _advance(advance: Advance, block: Block, path: Path) -> None:
-    advance(block.bytes_read, path.stat().st_size if path.suffix != ".gz" else None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,7 +19,7 @@ from src.model import command
 from src.model.command import Context, Outcome
 from src.model.data.batches import parse_batches
 from src.model.data.manifest import code_digest
-from src.model.data.storage import saying_what_failed
+from src.model.data.storage import file_lock, saying_what_failed
 from src.model.evaluation.metrics import classification_metrics
 from src.model.evaluation.plots import learning_plot
 from src.model.learners import load_model, make_learner
@@ -75,7 +75,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     if known is not None:
         context.registry.set_alias(CHALLENGER, known.number)
         return _outcome(plan, known, {}, skipped=True)
-    with context.storage.lock("train"):
+    fitting = context.settings.cache_dir / ".locks" / f"{plan.fingerprint}.lock"
+    with context.storage.lock("train"), file_lock(fitting, "train"):
         version, figures = _train(plan, context, force=args.force)
     return _outcome(plan, version, figures, skipped=False)
 
@@ -129,12 +130,12 @@ def _describe(plan: Plan, context: Context, run: Run, folder: Path) -> dict[str,
     history = [LearningPoint(**point) for point in story["history"]]
     for point in history:
         run.metrics({f"learning.{name}": value for name, value in point.metrics.items()}, step=point.step)
+    rows = validation_rows(context.storage, plan.files, plan.validation_share)
     figures = {
         "train.seconds": story["seconds"],
-        "train.rows": float(sum(file.rows for file in plan.files)),
+        "train.rows": float(sum(file.rows for file in plan.files) - len(rows)),
         "model.bytes": float(sum(path.stat().st_size for path in (folder / "model").iterdir())),
     }
-    rows = validation_rows(context.storage, plan.files, plan.validation_share)
     if len(rows):
         probability = load_model(folder / "model").predict_proba(rows.titles, rows.texts)
         measured = classification_metrics(rows.positive, probability)
@@ -167,9 +168,10 @@ def _outcome(plan: Plan, version: Version, figures: Mapping[str, float], *, skip
         text = f"Unchanged, skipped: version {version.number} is this very model; it is the challenger now"
     else:
         accuracy = figures.get("validation.accuracy")
-        measured = f", validation accuracy {accuracy:.2%}" if accuracy is not None else ""
+        kept = rows - int(figures["train.rows"])
+        measured = f", accuracy {accuracy:.2%} on {kept:,} validation rows" if accuracy is not None else ""
         text = (
-            f"Trained: {plan.learner.name} on {rows:,} rows of batches {plan.parameters['batches']} "
+            f"Trained: {plan.learner.name} on {rows - kept:,} rows of batches {plan.parameters['batches']} "
             f"in {figures['train.seconds']:.1f} s{measured}\n  registered as version {version.number}, the challenger"
         )
     return Outcome(data, text)

@@ -118,9 +118,12 @@ def resolve(registry: Registry, reference: str) -> Version:
         return version
     version = registry.by_alias(reference)
     if version is None and reference in ALIASES:
-        how = {CHAMPION: "make model-promote", CHALLENGER: "make model-train batches=0"}
-        msg = f"No model version is the {reference} yet."
-        raise UsageError(msg, hint=f"Run {how.get(reference, 'make model-promote, twice')} first.")
+        hints = {
+            CHAMPION: "Run make demo, or make model-pipeline-train on your data, or make model-promote.",
+            CHALLENGER: "Run make model-train batches=0 first.",
+            PREVIOUS: "There is a champion to go back to once a second one was promoted.",
+        }
+        raise UsageError(f"No model version is the {reference} yet.", hint=hints[reference])
     if version is None:
         msg = f"{reference!r} is no model version."
         raise UsageError(msg, hint=f"Give a number or one of {', '.join(ALIASES)}.")

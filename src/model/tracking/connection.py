@@ -13,15 +13,18 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from src.model.errors import TrackingError
+from src.model.redact import without_secrets
 from src.model.settings import Settings
 
-# MLflow's own defaults keep a client waiting for minutes when the server is gone. What the caller has set wins.
-_PATIENCE = {
+# MLflow's own defaults keep a client waiting for minutes when the server is gone, and talk a lot. What the caller has
+# set wins.
+_DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "2",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
@@ -31,7 +34,7 @@ _NEEDLESS_WARNINGS = ("An input example was not provided", "Any type hint is inf
 
 def connect(settings: Settings) -> mlflow.MlflowClient:
     """Return a client for the tracking address in the settings. Raises TrackingError for a bad address."""
-    for name, value in _PATIENCE.items():
+    for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     for noisy in ("mlflow", "alembic", "sqlalchemy"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
@@ -48,19 +51,14 @@ def saying_what_failed() -> Iterator[None]:
     try:
         yield
     except (MlflowException, requests.RequestException, SQLAlchemyError, OSError, ImportError) as error:
-        address = _without_password(mlflow.get_tracking_uri())
-        reason = " ".join(str(error).split())[:300]
+        address = without_secrets(mlflow.get_tracking_uri())
+        reason = without_secrets(" ".join(str(error).split()))[:300]
         msg = f"MLflow at {address} cannot be used: {reason}"
         raise TrackingError(
             msg,
             hint="Files written so far are kept and the same command goes on from them. "
             "Start a server with make mlflow-up, correct MLFLOW_TRACKING_URI, or set it empty to work without.",
         ) from error
-
-
-def _without_password(address: str) -> str:
-    scheme, separator, rest = address.partition("://")
-    return f"{scheme}{separator}{rest.rsplit('@', 1)[-1]}"
 
 
 def installed(*names: str) -> list[str]:

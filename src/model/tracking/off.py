@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from src.model.data.storage import Storage
+from src.model.errors import ModelError
 from src.model.tracking.base import DataSet, Run, Version
 
 if TYPE_CHECKING:
@@ -71,12 +73,16 @@ class FileRegistry:
     def _read(self) -> dict[str, Any]:
         if self._storage.size(_INDEX) is None:
             return {"versions": {}, "aliases": {}}
-        index: dict[str, Any] = json.loads(self._storage.path(_INDEX).read_text(encoding="utf-8"))
+        try:
+            index: dict[str, Any] = json.loads(self._storage.path(_INDEX).read_text(encoding="utf-8"))
+        except ValueError as error:
+            msg = f"{self._storage.root}/{_INDEX} is damaged: {error}."
+            raise ModelError(msg, hint="Restore it from a copy; the models beside it are untouched.") from error
         return index
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Any]]:
-        with self._storage.lock("registry"):
+        with self._storage.lock("registry", wait=30):
             index = self._read()
             yield index
             with self._storage.writing(_INDEX) as path:
@@ -119,5 +125,9 @@ class FileRegistry:
     def fetch(self, version: Version) -> Path:
         folder = self._scratch / f"model-{version.number}"
         if not folder.exists():
-            shutil.unpack_archive(self._storage.path(f"models/{version.number}.zip"), folder, "zip")
+            archive = self._storage.path(f"models/{version.number}.zip")
+            try:
+                shutil.unpack_archive(archive, folder, "zip")
+            except (shutil.ReadError, zipfile.BadZipFile) as error:
+                raise ModelError(f"{archive} is damaged: {error}.", hint="Choose another version.") from error
         return folder

@@ -28,7 +28,14 @@ _READY_SECONDS, _STOP_SECONDS = 90.0, 15.0
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "tracking.server")
     parser.add_argument("action", choices=("up", "down", "status"))
-    parser.add_argument("--port", type=int, default=5500, help="port on 127.0.0.1 (default: 5500)")
+    parser.add_argument(
+        "--port",
+        type=int,
+        choices=range(1024, 65536),
+        metavar="PORT",
+        default=5500,
+        help="port on 127.0.0.1 (default: 5500)",
+    )
     parser.add_argument("--mlflow", default=".venv-mlflow/bin/mlflow", help="the mlflow program to start")
     return parser
 

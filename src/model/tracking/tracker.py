@@ -92,9 +92,7 @@ class MlflowTracker:
 
     @contextmanager
     def resume(self, run_id: str) -> Iterator[Run]:
-        with saying_what_failed():
-            mlflow.start_run(run_id=run_id, log_system_metrics=False)
-        yield from self._until_end(run_id)
+        yield MlflowRun(self._client, run_id)  # a finished run takes more; opening it again would move its end
 
     def _until_end(self, run_id: str) -> Iterator[Run]:
         try:

@@ -27,6 +27,14 @@ def source_in(path: Path) -> Source:
     Raises:
         SourceError: nothing there, not readable, or no train table in it.
     """
+    try:
+        return _source_in(path.expanduser())
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror or error}."
+        raise SourceError(msg, hint="Check the path and its permissions.") from error
+
+
+def _source_in(path: Path) -> Source:
     if path.is_dir():
         train, test = _pair({found.name: table_at(found) for found in sorted(path.iterdir()) if found.is_file()}, path)
         return Source(train, test, tuple(path / table.name for table in (train, test) if table))
@@ -46,10 +54,13 @@ def _members(path: Path) -> dict[str, Table]:
     except (zipfile.BadZipFile, OSError) as error:
         msg = f"{path} is damaged or cut short: {error}."
         raise SourceError(msg, hint="Download or copy it again; nothing of it was kept.") from error
-    tables = {}
+    tables: dict[str, Table] = {}
     for member in archive.infolist():
         name = Path(member.filename).name
-        if not member.is_dir() and name not in tables:
+        if name in tables and name.partition(".")[0] in {"train", "test"}:
+            msg = f"{path} holds {name} twice, as {tables[name].name.partition(':')[2]} and {member.filename}."
+            raise SourceError(msg, hint="Unpack it and pass the folder that is meant.")
+        if not member.is_dir():
             tables[name] = Table(f"{path.name}:{member.filename}", _opener(archive, member), member.file_size)
     return tables
 

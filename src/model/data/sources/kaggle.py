@@ -4,10 +4,10 @@ from pathlib import Path
 
 from src.model.errors import NetworkError, SourceError, UsageError
 
-WAYS_OUT = (
-    "Two ways out: give credentials (KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json), "
-    "or download the zip in a browser and pass its path: make model-ingest source=path/to/archive.zip"
-)
+WAYS_OUT = """Two ways out:
+  - credentials: KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json;
+  - a local path: download the zip in a browser, then make model-ingest source=path/to/archive.zip
+  A download that was cut goes on where it stopped when the same command runs again."""
 
 
 def fetch_kaggle(handle: str) -> Path:
@@ -40,7 +40,8 @@ def fetch_kaggle(handle: str) -> Path:
         exceptions.NotFoundError,
         exceptions.UnauthenticatedError,
         OSError,
+        ValueError,  # a credentials file that is no JSON
     ) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
         msg = f"Kaggle did not give {handle}: {reason}"
-        raise NetworkError(msg, hint=f"A cut download goes on where it stopped. {WAYS_OUT}") from error
+        raise NetworkError(msg, hint=WAYS_OUT) from error

@@ -9,9 +9,17 @@ from urllib.parse import urlsplit
 import requests
 
 from src.model.data.storage import saying_what_failed
-from src.model.errors import NetworkError, SourceError
+from src.model.errors import NetworkError, SourceError, UsageError
+from src.model.redact import without_secrets
 
 _TIMEOUT = (10, 60)
+_WORDS = {
+    "ChunkedEncodingError": "the server broke off",
+    "ConnectionError": "the server cannot be reached, or broke off",
+    "ConnectTimeout": "the server does not answer",
+    "ReadTimeout": "the server stopped answering",
+    "SSLError": "its certificate cannot be trusted",
+}
 _CHUNK = 1 << 16  # what a download that breaks off can lose
 
 
@@ -22,9 +30,12 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
         NetworkError: the server cannot be reached, refuses, or breaks off.
         SourceError: the address names no file.
     """
-    name = Path(urlsplit(url).path).name
+    try:
+        name = Path(urlsplit(url).path).name
+    except ValueError as error:
+        raise UsageError(f"The address is not valid: {error}.") from None
     if not name:
-        msg = f"{url} names no file."
+        msg = f"{without_secrets(url)} names no file."
         raise SourceError(msg, hint="The address must end in a file name such as reviews.csv.gz.")
     folder = cache_dir / "web" / hashlib.sha256(url.encode()).hexdigest()[:16]
     target, partial, notes = folder / name, folder / f".{name}.part", folder / f".{name}.json"
@@ -34,9 +45,9 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             _download(url, partial, notes, progress)
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             done = partial.stat().st_size if partial.exists() else 0
-            msg = f"{_without_secrets(url)} could not be downloaded: {_reason(error)}."
+            msg = f"{without_secrets(url)} could not be downloaded: {_reason(error)}."
             hint = f"{done:,} bytes are kept; the same command goes on from there. Or pass a local path."
             raise NetworkError(msg, hint=hint) from None
         partial.replace(target)
@@ -75,13 +86,9 @@ def _download(url: str, partial: Path, notes: Path, progress: Callable[..., None
     return None
 
 
-def _reason(error: requests.RequestException) -> str:
-    if error.response is not None:
-        return f"the server answered {error.response.status_code} {error.response.reason}"
-    return str(error.__cause__ or error).splitlines()[0][:200]
-
-
-def _without_secrets(url: str) -> str:
-    """Return the address without user, password and query, which may be signed."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"
+def _reason(error: requests.RequestException | ValueError) -> str:
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"the server answered {response.status_code} {response.reason}"
+    kind = type(error).__name__  # the text of the error may repeat the address with its signature
+    return "the address is not valid" if isinstance(error, ValueError) else _WORDS.get(kind, kind)
