@@ -15,12 +15,17 @@ from tests.conftest import Workspace
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Return the digest of every visible file."""
+    """Return the digest of every file."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.suffix != ".lock"
     }
+
+
+def visible(folder: Path) -> dict[str, str]:
+    """Return the digest of every file that is not one written aside."""
+    return {name: digest for name, digest in files(folder).items() if not name.rpartition("/")[2].startswith(".")}
 
 
 def kill_while_writing(workspace: Workspace, folder: Path, *words: str) -> None:
@@ -40,31 +45,34 @@ def test_a_killed_ingest(workspace: Workspace) -> None:
     """After kill -9 no half file is visible, and the same command gives byte-identical files."""
     words = ("data.ingest", "--source", "synthetic:200000@5")
     kill_while_writing(workspace, workspace.data / "raw", *words)
-    half = files(workspace.data)
+    half = visible(workspace.data)
     assert workspace.process(*words).code == 0
     again = files(workspace.data)
     workspace.set(REVIEWS_DATA_DIR="whole")
     assert workspace.process(*words).code == 0
 
-    assert not [name for name in half if not name.rpartition("/")[2].startswith(".")]
+    assert {} == half
     assert files(workspace.path / "whole") == again
 
 
 def test_a_killed_preprocess(workspace: Workspace) -> None:
-    """The same for preprocessing; a former version of the file is not taken for the new one."""
+    """Killed the first time nothing is visible; killed when run again the former files stay whole and vouched for."""
     workspace.set(REVIEWS_BATCHES="1")
     workspace.ok("data.ingest", "--source", "synthetic:150000@5")
     workspace.ok("data.split_batches")
-    words = ("data.preprocess_batch", "--batch", "0")
-    assert workspace.process(*words).code == 0
-    whole = files(workspace.data / "processed")
-    kill_while_writing(workspace, workspace.data / "processed", *words, "--force")
-    between = files(workspace.data / "processed")
+    words, folder = ("data.preprocess_batch", "--batch", "0"), workspace.data / "processed"
+    kill_while_writing(workspace, folder, *words)
+    first = visible(folder)
     repaired = workspace.process(*words, "--json")
+    whole = visible(folder)
+    kill_while_writing(workspace, folder, *words, "--force")
+    between = visible(folder)
+    forced = workspace.process(*words, "--json", "--force")
 
-    assert "train_batch_0.manifest.json" not in between
-    assert not repaired.json["skipped"]
-    assert whole == files(workspace.data / "processed")
+    assert {} == first
+    assert [(0, 0)] * 2 == [(r.code, r.json["skipped"]) for r in (repaired, forced)]
+    assert whole == between == visible(folder)
+    assert not list(folder.glob(".*.tmp"))
 
 
 def test_a_full_disk(workspace: Workspace) -> None:
