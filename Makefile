@@ -152,5 +152,5 @@ model-pipeline-ingest: .venv/.locked ## ingest, validate, split: source=
 	@$(PY) -m src.model.pipeline.run ingest --source="$$source"
 
 .PHONY: model-pipeline-train
-model-pipeline-train: .venv/.locked ## preprocess, train, evaluate, promote: batches=
+model-pipeline-train: .venv/.locked ## preprocess, train, evaluate, promote: batches= (default: all)
 	@$(PY) -m src.model.pipeline.run train --batches="$${batches:-all}"

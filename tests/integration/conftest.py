@@ -80,6 +80,7 @@ def web() -> Iterator[WebServer]:
                 begin = 0
             self.send_response(206 if begin else 200)
             self.send_header("Content-Length", str(len(content) - begin))
+            self.send_header("Accept-Ranges", "bytes")
             if state.etag:
                 self.send_header("ETag", state.etag)
             self.end_headers()

@@ -173,7 +173,6 @@ class KaggleStub:
         self.archive = kaggle_zip()
         self.calls: list[str] = []
         self.status = 200
-        self.cut_after: int | None = None
 
 
 @pytest.fixture
@@ -235,6 +234,21 @@ def test_kaggle_through_its_own_client(workspace: Workspace, kaggle: KaggleStub)
     assert "DownloadDataset" in kaggle.calls
     assert calls == len(kaggle.web.requests)
     assert 300 == second["train"]
+
+
+def test_a_cut_download_from_kaggle_goes_on(workspace: Workspace, kaggle: KaggleStub) -> None:
+    """The first run ends with exit code 5; the second asks Kaggle's store for the rest only."""
+    buffer = io.BytesIO(kaggle.archive)
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
+        archive.writestr("pictures.bin", bytes(3_000_000))
+    kaggle.web.files["/archive.zip"] = buffer.getvalue()
+    kaggle.web.cut_after = 2_500_000
+    cut = workspace.run("data.ingest", "--source", "kaggle:owner/name")
+    kaggle.web.cut_after = None
+    whole = workspace.ok("data.ingest", "--source", "kaggle:owner/name")
+
+    assert (5, 300) == (cut.code, whole["train"])
+    assert [None, "bytes=2097152-"] == [kaggle.web.requests[0][1], kaggle.web.requests[-1][1]]
 
 
 def test_kaggle_without_credentials_or_network(workspace: Workspace, kaggle: KaggleStub) -> None:

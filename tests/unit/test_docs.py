@@ -42,9 +42,9 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_nothing_private_is_committed() -> None:
-    """No file names a package index, an absolute home, or a lock with addresses."""
+    """No file outside the tests names a package index or somebody's home folder."""
     done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     files = [ROOT / name for name in done.stdout.split() if not name.startswith("tests/")]
-    banned = re.compile(r"--(?:extra-)?index-url|pypi\.org|/root/|/home/[a-z]")
+    banned = re.compile(r"--(?:extra-)?index-url|/simple/|/home/[a-z]|/Users/[a-z]")
 
     assert not [path.name for path in files if path.is_file() and banned.search(path.read_text(errors="replace"))]

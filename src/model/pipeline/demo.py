@@ -104,10 +104,14 @@ def _closing(context: Context, source: str, rounds: dict[str, dict[str, Outcome]
         f"MLflow's data:    {without_secrets(context.settings.mlflow_tracking_uri) or 'tracking is off'}",
         "",
         "Next:",
-        '  make model-predict title="Great" message="I love it"   judge a review of your own',
-        "  make mlflow-up                                         runs, plots and versions in a browser",
-        "  make demo DATA=path/to/amazon-reviews.zip              the same on real reviews",
-        "  make help                                              everything else",
+        '  make model-predict title="Great" message="I love it"',
+        "      judge a review of your own",
+        "  make mlflow-up",
+        '      runs, plots and versions in a browser (choose "Model training" there)',
+        "  make demo DATA=path/to/amazon-reviews.zip",
+        "      the same on real reviews",
+        "  make help",
+        "      everything else",
     ]
     page = io.StringIO()
     Console(file=page, width=min(max(context.err.width, 60), 100)).print(

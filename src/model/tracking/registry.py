@@ -102,7 +102,9 @@ class MlflowRegistry:
         found = [path.parent for path in local.glob("artifacts/*/model.json")]
         if not found:
             msg = f"The artifact of model version {version.number} holds no model."
-            raise ModelError(msg, hint="Was it logged by another program? Choose another version.")
+            raise ModelError(
+                msg, hint="Has the project's folder been moved since, or was it logged by another program? Train again."
+            )
         return found[0]
 
     def _version(self, version: ModelVersion) -> Version:
