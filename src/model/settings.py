@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     )
     tfidf_max_features: Positive = Field(200_000, description="Vocabulary of the `tfidf` learner, in n-grams.")
     tfidf_min_df: Positive = Field(2, description="An n-gram in fewer reviews is left out.")
-    tfidf_c: Annotated[float, Field(gt=0)] = Field(4.0, description="Inverse regularisation strength.")
+    tfidf_c: Annotated[float, Field(gt=0)] = Field(8.0, description="Inverse regularisation strength.")
 
     # Promotion
     promote_min_accuracy: Share = Field(0.80, description="Accuracy a champion must reach on the test rows.")

@@ -29,7 +29,7 @@ def test_a_run_tells_everything(tracked: Workspace, small: Workspace) -> None:
     inputs = {entry.dataset.name: entry.tags[0].value for entry in run.inputs.dataset_inputs}
     version = client.get_model_version_by_alias("amazon-reviews-sentiment", "challenger")
 
-    assert ("tfidf", "0 1", "4.0") == tuple(run.data.params[key] for key in ("learner", "batches", "tfidf.c"))
+    assert ("tfidf", "0 1", "8.0") == tuple(run.data.params[key] for key in ("learner", "batches", "tfidf.c"))
     assert {"plots/learning.png", "plots/confusion.png", "plots/scores.png"} == plots
     assert {"train_batch_0": "training", "train_batch_1": "training", "test": "evaluation"} == inputs
     assert {"git_sha", "lock_sha256", "fingerprint", "code_sha256", "model_version"} <= set(run.data.tags)
