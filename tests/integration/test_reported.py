@@ -128,6 +128,18 @@ def test_no_secret_is_repeated(workspace: Workspace, web: WebServer) -> None:
     assert "SECRET" not in everything
 
 
+def test_a_download_whose_notes_were_cut_starts_again(workspace: Workspace, web: WebServer) -> None:
+    """Killed while it noted which version it was loading, a download begins anew instead of failing for ever."""
+    web.files["/r.jsonl"] = lines(5_000).encode()
+    web.cut_after = 100_000
+    cut = workspace.run("data.ingest", "--source", f"{web.address}/r.jsonl")
+    (notes,) = (workspace.path / "cache/web").glob("*/.r.jsonl.json")
+    notes.write_text('{"valid')
+    web.cut_after = None
+
+    assert (5, 5_000) == (cut.code, workspace.ok("data.ingest", "--source", f"{web.address}/r.jsonl")["rows_in"])
+
+
 def test_files_of_s3_change_within_a_second(workspace: Workspace, bucket: str) -> None:
     """A file that was written again with the same size is read as it is now, by whoever reads it."""
     workspace.set(REVIEWS_DATA_DIR=f"s3://{bucket}/p")

@@ -48,13 +48,11 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
 
 def _running() -> tuple[psutil.Process, str] | None:
     """Return the server this program started and its address, if that very process is still alive."""
-    try:
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, psutil.Error):
         state = json.loads(_STATE.read_text(encoding="utf-8"))
         process = psutil.Process(state["pid"])
         if process.create_time() == state["created"] and process.status() != psutil.STATUS_ZOMBIE:
             return process, state["address"]
-    except (FileNotFoundError, ValueError, KeyError, psutil.Error):
-        pass
     return None
 
 

@@ -58,9 +58,10 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
 def _download(url: str, partial: Path, notes: Path, progress: Callable[..., None]) -> None:
     """Fill `partial`, from its end on where `notes` says which version of the file it is part of."""
     headers = {"Accept-Encoding": "identity"}
-    have = partial.stat().st_size if partial.exists() and notes.exists() else 0
+    known = _validator(notes)
+    have = partial.stat().st_size if known and partial.exists() else 0
     if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": json.loads(notes.read_text())["validator"]}
+        headers |= {"Range": f"bytes={have}-", "If-Range": known}
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             partial.unlink()
@@ -84,6 +85,14 @@ def _download(url: str, partial: Path, notes: Path, progress: Callable[..., None
             msg = f"the server broke off after {partial.stat().st_size:,} of {total:,} bytes"
             raise requests.ConnectionError(msg)
     return None
+
+
+def _validator(notes: Path) -> str:
+    """Return the version a partial download is of; empty where that was not noted, or only half of it."""
+    try:
+        return str(json.loads(notes.read_text(encoding="utf-8"))["validator"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _reason(error: requests.RequestException | ValueError) -> str:
