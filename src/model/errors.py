@@ -8,6 +8,7 @@ ReviewsError
 │   ├── QualityError  3   the reviews break a limit of the validation
 │   └── ModelError    3   a model's files are damaged or of an unknown format
 ├── GateError         4   the gate said no
+│   └── DivergedError 4   training left the finite numbers
 └── UnreachableError  5   a service did not answer
     ├── NetworkError  5   Kaggle or a download
     ├── StorageError  5   a disk that is full or read-only, or S3
@@ -20,6 +21,7 @@ from typing import ClassVar
 
 __all__ = [
     "DataError",
+    "DivergedError",
     "GateError",
     "ModelError",
     "NetworkError",
@@ -74,6 +76,10 @@ class ModelError(DataError):
 
 class GateError(ReviewsError):
     exit_code = 4
+
+
+class DivergedError(GateError):
+    pass
 
 
 class UnreachableError(ReviewsError):

@@ -12,13 +12,6 @@ from src.model.text import document
 NEGATIVE, POSITIVE = 1, 2
 """Values of the `polarity` column; everywhere else labels are the words below."""
 
-LABELS = ("negative", "positive")
-"""Label names, in the order of a probability's columns."""
-
-
-THRESHOLD = 0.5
-"""From this probability of positive on, a review is called positive."""
-
 FIELDS: tuple[tuple[str, pa.DataType], ...] = (
     ("row_id", pa.uint64()),
     ("polarity", pa.int8()),
@@ -74,14 +67,3 @@ def is_validation(ids: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.b
 def is_test(ids: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
     """Return which rows of a source without a test file are held out as its test rows."""
     return _chosen(ids, share, _SALTS["test"])
-
-
-def is_positive(probability: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Return the decision for every probability of positive, shape (n,)."""
-    decided: npt.NDArray[np.bool_] = probability >= THRESHOLD
-    return decided
-
-
-def label_names(probability: npt.NDArray[np.float64]) -> list[str]:
-    """Return `negative` or `positive` for every probability of positive."""
-    return [LABELS[int(positive)] for positive in is_positive(probability)]

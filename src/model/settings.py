@@ -65,10 +65,28 @@ class Settings(BaseSettings):
 
     # Training
     batches: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="Batches `split_batches` makes.")
-    learner: Literal["tfidf"] = Field("tfidf", description="What is trained.")
+    learner: Literal["hashed", "tfidf"] = Field("hashed", description="What is trained.")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(42, description="Seed of everything random in training.")
     validation_share: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         0.05, description="Rows of every batch kept for validation, by hash of row_id."
+    )
+    abstain_accuracy: Share = Field(
+        0.97, description="Accuracy on validation rows outside the band in which the model abstains."
+    )
+    hashed_bits: Annotated[int, Field(ge=8, le=26)] = Field(22, description="The `hashed` learner has 2^bits buckets.")
+    hashed_ngrams: Annotated[int, Field(ge=1, le=4)] = Field(3, description="Its longest n-grams, in tokens.")
+    hashed_smoothing: Annotated[float, Field(gt=0)] = Field(1.0, description="Added to every bucket's count.")
+    hashed_epochs: Annotated[int, Field(ge=1, le=100)] = Field(3, description="Passes over the training rows.")
+    hashed_learning_rate: Annotated[float, Field(gt=0)] = Field(20.0, description="Step size at the start.")
+    hashed_damping: Annotated[float, Field(ge=0)] = Field(0.05, description="How much frequent n-grams slow down.")
+    hashed_step_rows: Annotated[int, Field(ge=1, le=100_000)] = Field(256, description="Rows per step.")
+    hashed_weight_decay: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Share by which weights shrink per epoch."
+    )
+    hashed_balance: bool = Field(False, description="Weigh both labels the same, however rare one is.")
+    hashed_patience: Positive = Field(2, description="Epochs without gain on the validation rows before it stops.")
+    hashed_max_bytes: Annotated[int, Field(ge=0)] = Field(
+        0, description="Prune the model to at most so many bytes, 1000000 for example; 0 keeps all of it."
     )
     tfidf_max_features: Positive = Field(200_000, description="Vocabulary of the `tfidf` learner, in n-grams.")
     tfidf_min_df: Positive = Field(2, description="An n-gram in fewer reviews is left out.")

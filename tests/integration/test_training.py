@@ -29,14 +29,15 @@ def test_a_run_tells_everything(tracked: Workspace, small: Workspace) -> None:
     inputs = {entry.dataset.name: entry.tags[0].value for entry in run.inputs.dataset_inputs}
     version = client.get_model_version_by_alias("amazon-reviews-sentiment", "challenger")
 
-    assert ("tfidf", "0 1", "8.0") == tuple(run.data.params[key] for key in ("learner", "batches", "tfidf.c"))
-    assert {"plots/learning.png", "plots/confusion.png", "plots/scores.png"} == plots
+    assert ("hashed", "0 1", "22") == tuple(run.data.params[key] for key in ("learner", "batches", "hashed.bits"))
+    assert {f"plots/{name}.png" for name in ("learning", "calibration", "confusion", "scores")} == plots
     assert {"train_batch_0": "training", "train_batch_1": "training", "test": "evaluation"} == inputs
     assert {"git_sha", "lock_sha256", "fingerprint", "code_sha256", "model_version"} <= set(run.data.tags)
-    wanted = {"accuracy", "f1_macro", "recall_negative", "precision_positive", "roc_auc", "log_loss", "brier"}
+    wanted = {"accuracy", "f1_macro", "recall_negative", "precision_positive", "roc_auc", "log_loss", "brier", "ece"}
     assert {f"test.{name}" for name in wanted} <= set(run.data.metrics)
     assert {f"validation.{name}" for name in wanted} <= set(run.data.metrics)
-    assert 4 == len(client.get_metric_history(run.info.run_id, "learning.validation_log_loss"))
+    assert 3 == len(client.get_metric_history(run.info.run_id, "learning.validation_log_loss"))
+    assert {"validation.coverage", "validation.accuracy_decided"} <= set(run.data.metrics)
     assert (1, "FINISHED") == (int(version.version), run.info.status)
     manifest = json.loads((small.data / "processed/train_batch_0.manifest.json").read_text())
     digests = {entry.dataset.name: json.loads(entry.dataset.source)["sha256"] for entry in run.inputs.dataset_inputs}
@@ -48,7 +49,7 @@ def test_the_same_model_is_not_trained_twice(small: Workspace) -> None:
     first = small.ok("pipeline.train", "--batches", "0")
     again = small.ok("pipeline.train", "--batches", "0")
     forced = small.ok("pipeline.train", "--batches", "0", "--force")
-    small.set(REVIEWS_TFIDF_C="1")
+    small.set(REVIEWS_HASHED_EPOCHS="1")
     other = small.ok("pipeline.train", "--batches", "0")
     registry = small.context().registry
     folders = [registry.fetch(v) for v in (registry.get(1), registry.get(2)) if v is not None]
@@ -56,7 +57,7 @@ def test_the_same_model_is_not_trained_twice(small: Workspace) -> None:
     assert [(1, False), (1, True), (2, False), (3, False)] == [
         (a["model_version"], a["skipped"]) for a in (first, again, forced, other)
     ]
-    assert (folders[0] / "vocabulary.json").read_bytes() == (folders[1] / "vocabulary.json").read_bytes()
+    assert (folders[0] / "model.safetensors").read_bytes() == (folders[1] / "model.safetensors").read_bytes()
     assert 2 == len(folders)
 
 
@@ -198,7 +199,7 @@ def test_evaluating_a_version_by_number_and_alias(champion: Workspace) -> None:
 
 def test_predicting_one_review(champion: Workspace) -> None:
     """Label, confidence, version and the deciding words; nothing to judge is refused."""
-    bad = champion.ok("pipeline.predict", "--title", "Broke in a day", "--message", 'A waste of money; "garbage" $5')
+    bad = champion.ok("pipeline.predict", "--title", "Broke in a day", "--message", 'A waste; "garbage" $5')
     good = champion.run("pipeline.predict", "--title=Love it", "--message=Works perfectly, I love it")
     empty = champion.run("pipeline.predict", "--title", " ")
 
@@ -216,9 +217,9 @@ def test_a_review_of_unknown_words_and_odd_bytes(champion: Workspace) -> None:
 
 
 INPUTS = {
-    "in.csv": b'id,message,title\n1,"I love it,\nreally",Great\n2,It broke,Bad\n3,"oops,x\n',
-    "in.csv.gz": gzip.compress(b"title,text\nGreat,I love it\nBad,It broke\n"),
-    "in.jsonl": b'{"id": 1, "title": "Great", "text": "I love it", "tags": ["a"]}\n{"id": 2, "text": "It broke"}\n',
+    "in.csv": b'id,message,title\n1,"I love it,\nreally",Great\n2,A waste,Bad\n3,"oops,x\n',
+    "in.csv.gz": gzip.compress(b"title,text\nGreat,I love it\nBad,A waste\n"),
+    "in.jsonl": b'{"id": 1, "title": "Great", "text": "I love it", "tags": ["a"]}\n{"id": 2, "text": "A waste"}\n',
 }
 
 
@@ -229,7 +230,7 @@ def test_scoring_keeps_rows_and_order(champion: Workspace, source: str, target: 
     if source in INPUTS:
         Path(source).write_bytes(INPUTS[source])
     else:
-        pl.DataFrame({"id": [1, 2], "title": ["Great", None], "text": ["I love it", "It broke"]}).write_parquet(source)
+        pl.DataFrame({"id": [1, 2], "title": ["Great", None], "text": ["I love it", "A waste"]}).write_parquet(source)
     answer = champion.ok("pipeline.score", source, target)
     read = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}[target.rpartition(".")[2]]
     scored: pl.DataFrame = read(target)  # type: ignore[operator]
@@ -239,7 +240,7 @@ def test_scoring_keeps_rows_and_order(champion: Workspace, source: str, target: 
     assert [1, 1] == scored["model_version"].to_list()
     assert (source == "in.csv") == Path(f"{target}.rejected.jsonl").exists()
     text = "message" if source == "in.csv" else "text"
-    assert "It broke" == scored[text][1]
+    assert "A waste" == scored[text][1]
 
 
 def test_scoring_json_lines_keeps_types(champion: Workspace) -> None:
@@ -253,7 +254,7 @@ def test_scoring_json_lines_keeps_types(champion: Workspace) -> None:
 
 def test_scores_do_not_depend_on_the_block(champion: Workspace) -> None:
     """Thirty thousand rows in one file have the scores they have one by one."""
-    frame = pl.DataFrame({"title": ["Great", "Bad"] * 15_000, "text": ["I love it", "It broke"] * 15_000})
+    frame = pl.DataFrame({"title": ["Great", "Bad"] * 15_000, "text": ["I love it", "A waste"] * 15_000})
     frame.write_parquet("in.parquet")
     champion.ok("pipeline.score", "in.parquet", "out.parquet")
     scored = pl.read_parquet("out.parquet")

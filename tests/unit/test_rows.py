@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from src.model.rows import batch_numbers, is_test, is_validation, label_names, row_ids
+from src.model.labels import label_names
+from src.model.rows import batch_numbers, is_test, is_validation, row_ids
 
 IDS = row_ids([f"title {i}" for i in range(20_000)], [f"text {i}" for i in range(20_000)])
 

@@ -17,7 +17,7 @@ def test_defaults_need_no_environment() -> None:
     """An empty environment gives local files and a local store."""
     settings = read()
 
-    assert ("data", "sqlite:///mlflow.db", "tfidf", 10) == (
+    assert ("data", "sqlite:///mlflow.db", "hashed", 10) == (
         settings.data_dir,
         settings.mlflow_tracking_uri,
         settings.learner,

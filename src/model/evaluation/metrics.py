@@ -5,7 +5,7 @@ import numpy.typing as npt
 from sklearn.metrics import brier_score_loss, log_loss, precision_recall_fscore_support, roc_auc_score
 
 from src.model.errors import DataError
-from src.model.rows import LABELS, is_positive
+from src.model.labels import LABELS, is_positive
 
 
 def classification_metrics(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64]) -> dict[str, float]:
@@ -19,7 +19,7 @@ def classification_metrics(positive: npt.NDArray[np.bool_], probability: npt.NDA
         accuracy; precision, recall and f1 of each label (`precision_negative`, …) and their unweighted means
         (`precision_macro`, …); roc_auc, the area under the receiver operating characteristic (Fawcett 2006),
         where both labels occur; log_loss in nats, probabilities clipped at machine precision; brier, the mean
-        squared error of the probability (Brier 1950); rows.
+        squared error of the probability (Brier 1950); ece, the expected calibration error; rows.
 
     Raises:
         DataError: no rows.
@@ -37,6 +37,7 @@ def classification_metrics(positive: npt.NDArray[np.bool_], probability: npt.NDA
         figures["roc_auc"] = float(roc_auc_score(positive, probability))
     figures["log_loss"] = float(log_loss(positive, probability, labels=[False, True]))
     figures["brier"] = float(brier_score_loss(positive, probability))
+    figures["ece"] = expected_calibration_error(positive, probability)
     figures["rows"] = float(positive.size)
     return figures
 
@@ -45,3 +46,26 @@ def confusion(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float
     """Return counts, shape (2, 2): true label by row, predicted label by column, negative first."""
     cells = positive.astype(np.int64) * 2 + is_positive(probability)
     return np.bincount(cells, minlength=4).reshape(2, 2).astype(np.int64)
+
+
+def reliability(
+    positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], bins: int = 15
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return mean probability, share of truly positive rows, and rows of each bin that has any.
+
+    The bins divide [0, 1] into equal widths: the reliability diagram of DeGroot & Fienberg (1983).
+    """
+    number = np.minimum((probability * bins).astype(np.int64), bins - 1)
+    rows = np.bincount(number, minlength=bins)
+    used = rows > 0
+    said = np.bincount(number, probability, bins)[used] / rows[used]
+    true = np.bincount(number, positive, bins)[used] / rows[used]
+    return said, true, rows[used].astype(np.int64)
+
+
+def expected_calibration_error(
+    positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], bins: int = 15
+) -> float:
+    """Return the mean distance of probability and truth over the bins, weighed by their rows (Naeini et al. 2015)."""
+    said, true, rows = reliability(positive, probability, bins)
+    return float(np.average(np.abs(said - true), weights=rows))

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from src.model.evaluation.metrics import expected_calibration_error, reliability
+from src.model.labels import LABELS
 from src.model.learners.base import LearningPoint
-from src.model.rows import LABELS
 
 BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#718096"
 STYLE: dict[str, Any] = {"figsize": (5.5, 4.2), "layout": "constrained"}
@@ -59,4 +60,19 @@ def score_plot(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.floa
     axes.set_yscale("log")
     axes.set(xlabel="probability of positive", ylabel="rows (log scale)", title=title)
     axes.legend(frameon=False, loc="upper center")
+    return figure
+
+
+def calibration_plot(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str) -> Figure:
+    """Draw how often rows of each probability are truly positive; on the diagonal a probability means what it says."""
+    figure = Figure(**STYLE)
+    axes = figure.add_subplot()
+    said, true, rows = reliability(positive, probability)
+    axes.plot([0, 1], [0, 1], "--", color=GREY, label="perfect")
+    axes.plot(said, true, "-", color=BLUE, alpha=0.5)
+    axes.scatter(said, true, s=20 + 220 * rows / rows.max(), color=BLUE, label="bins, by rows", zorder=3)
+    error = expected_calibration_error(positive, probability)
+    axes.set(xlabel="probability of positive", ylabel="share truly positive", title=f"{title}\nECE {error:.3f}")
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, loc="upper left")
     return figure

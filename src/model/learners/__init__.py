@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from src.model.artifact import read_description
 from src.model.errors import UsageError
 from src.model.learners.base import Learner, SentimentModel
-from src.model.learners.files import read_description
 from src.model.settings import Settings
 
 __all__ = ["LEARNERS", "load_model", "make_learner"]
@@ -19,6 +19,36 @@ def _tfidf(settings: Settings) -> Learner:
     )
 
 
+def _hashed(settings: Settings) -> Learner:
+    from src.model.learners.descent import Pace
+    from src.model.learners.hashed import HashedLearner
+
+    return HashedLearner(
+        bits=settings.hashed_bits,
+        ngrams=settings.hashed_ngrams,
+        smoothing=settings.hashed_smoothing,
+        pace=Pace(
+            epochs=settings.hashed_epochs,
+            learning_rate=settings.hashed_learning_rate,
+            damping=settings.hashed_damping,
+            step_rows=settings.hashed_step_rows,
+            weight_decay=settings.hashed_weight_decay,
+            balance=settings.hashed_balance,
+            patience=settings.hashed_patience,
+        ),
+        abstain_accuracy=settings.abstain_accuracy,
+        max_bytes=settings.hashed_max_bytes,
+        seed=settings.seed,
+        cache_dir=settings.cache_dir / "features",
+    )
+
+
+def _load_hashed(folder: Path) -> SentimentModel:
+    from src.model.classifier import SentimentClassifier
+
+    return SentimentClassifier.load(folder)
+
+
 def _load_tfidf(folder: Path) -> SentimentModel:
     from src.model.learners.tfidf import TfidfModel
 
@@ -26,8 +56,8 @@ def _load_tfidf(folder: Path) -> SentimentModel:
 
 
 # A learner's libraries are loaded when it is used, not when somebody asks for its name.
-_LEARNERS: Mapping[str, Callable[[Settings], Learner]] = {"tfidf": _tfidf}
-_LOADERS: Mapping[str, Callable[[Path], SentimentModel]] = {"tfidf": _load_tfidf}
+_LEARNERS: Mapping[str, Callable[[Settings], Learner]] = {"hashed": _hashed, "tfidf": _tfidf}
+_LOADERS: Mapping[str, Callable[[Path], SentimentModel]] = {"hashed": _load_hashed, "tfidf": _load_tfidf}
 LEARNERS = tuple(_LEARNERS)
 
 

@@ -8,8 +8,10 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-Probabilities = npt.NDArray[np.float64]
-"""Probability of `positive`, shape (n,), in [0, 1]."""
+from src.model.classifier import Contribution, Probabilities
+from src.model.errors import DataError
+
+_MIN_ROWS = 10
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,6 @@ class Reviews:
 
     def __len__(self) -> int:
         return len(self.titles)
-
-
-@dataclass(frozen=True)
-class Contribution:
-    """One n-gram's share of a review's logit: above 0 speaks for positive, below for negative."""
-
-    ngram: str
-    weight: float
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,10 @@ class SentimentModel(Protocol):
         """Return the probability of positive for n raw or clean reviews, shape (n,)."""
 
     def explain(self, title: str, text: str) -> list[Contribution]:
-        """Return every n-gram's contribution to the logit, the weightiest first."""
+        """Return every n-gram's and the intercept's contribution, the weightiest first; their sum is the logit."""
+
+    def abstains(self, probability: Probabilities) -> npt.NDArray[np.bool_]:
+        """Return which probabilities are too close to call, shape (n,)."""
 
     def save(self, folder: Path, training: Mapping[str, Any]) -> None:
         """Write the model's files; `training` is kept with them, as the record of what it was made from."""
@@ -84,3 +81,13 @@ class Learner(Protocol):
         on_progress: Callable[..., None],
     ) -> Fitted:
         """Learn; `train` can be called for another pass over the same blocks. Raises DataError."""
+
+
+def refuse_too_little(positive: npt.NDArray[np.bool_]) -> None:
+    """Raise DataError where the labels, shape (n,), are too few or all the same."""
+    if positive.size < _MIN_ROWS:
+        msg = f"{positive.size} training rows are too few; at least {_MIN_ROWS} are needed."
+        raise DataError(msg, hint="Train on more batches, or ingest more reviews.")
+    if positive.all() or not positive.any():
+        msg = f"All {positive.size:,} training rows are {'positive' if positive.all() else 'negative'}."
+        raise DataError(msg, hint="A classifier needs both labels: check REVIEWS_LABELS and the source.")

@@ -12,7 +12,7 @@ from src.model import command
 from src.model.command import Context, Outcome
 from src.model.data.tables import open_table, read_blocks
 from src.model.evaluation.metrics import classification_metrics, confusion
-from src.model.evaluation.plots import confusion_plot, score_plot
+from src.model.evaluation.plots import calibration_plot, confusion_plot, score_plot
 from src.model.learners import load_model
 from src.model.learners.base import SentimentModel
 from src.model.pipeline.inputs import Processed, evaluation_file, reviews
@@ -76,6 +76,7 @@ def _log_plots(
     number: int,
 ) -> None:
     plots = {
+        "calibration.png": calibration_plot(positive, probability, f"Version {number} on the test rows"),
         "confusion.png": confusion_plot(confusion(positive, probability), f"Version {number} on the test rows"),
         "scores.png": score_plot(positive, probability, f"Version {number} on the test rows"),
     }
@@ -94,7 +95,7 @@ def _table(number: int, figures: dict[str, float]) -> str:
         lines.append(f"  {label:10}" + "".join(f"{value:10.2%}" for value in values))
     auc = f", ROC-AUC {figures['roc_auc']:.4f}" if "roc_auc" in figures else ""
     lines.append(f"  accuracy {figures['accuracy']:.2%}{auc}, log loss {figures['log_loss']:.4f}, "
-                 f"Brier {figures['brier']:.4f}")  # fmt: skip
+                 f"Brier {figures['brier']:.4f}, ECE {figures['ece']:.4f}")  # fmt: skip
     return "\n".join(lines)
 
 

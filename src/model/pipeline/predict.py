@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from src.model import command
+from src.model.classifier import INTERCEPT, Contribution
 from src.model.command import Context, Outcome
 from src.model.errors import UsageError
+from src.model.labels import LABELS, is_positive
 from src.model.learners import load_model
-from src.model.learners.base import Contribution
-from src.model.rows import LABELS, is_positive
 from src.model.tracking.base import CHAMPION, resolve
 
 SHOWN = 6
@@ -35,16 +35,18 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     label = LABELS[int(is_positive(probability)[0])]
     positive = float(probability[0])
     confidence = max(positive, 1 - positive)
-    words = model.explain(title, message)[:SHOWN]
+    words = [part for part in model.explain(title, message) if part.ngram != INTERCEPT][:SHOWN]
+    abstains = bool(model.abstains(probability)[0])
     data = {
         "label": label,
         "confidence": confidence,
         "probability": positive,
+        "abstains": abstains,
         "model_version": version.number,
         "run_id": version.run_id,
         "words": [asdict(word) for word in words],
     }
-    return Outcome(data, _text(label, confidence, words, version.number))
+    return Outcome(data, _text(label, confidence, words, version.number, abstains=abstains))
 
 
 def _as_text(value: str) -> str:
@@ -52,8 +54,10 @@ def _as_text(value: str) -> str:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _text(label: str, confidence: float, words: Sequence[Contribution], number: int) -> str:
+def _text(label: str, confidence: float, words: Sequence[Contribution], number: int, *, abstains: bool) -> str:
     lines = [f"{label} ({confidence:.1%} sure, model version {number})"]
+    if abstains:
+        lines.append("  too close to call: the model abstains from a decision this unsure")
     lines += [f"  {word.weight:+6.2f}  {word.ngram}" for word in words]
     if any("|" in word.ngram for word in words):
         lines.append("  (| stands where the title ends and the text begins)")

@@ -23,9 +23,9 @@ from src.model.data.readers import Block, read_table, table_at
 from src.model.data.storage import LocalStorage, machine_lock
 from src.model.data.writers import format_of, frame_writer
 from src.model.errors import DataError, UsageError
+from src.model.labels import label_names
 from src.model.learners import load_model
 from src.model.learners.base import SentimentModel
-from src.model.rows import label_names
 from src.model.settings import Settings
 from src.model.tracking.base import CHAMPION, resolve
 

@@ -22,6 +22,7 @@ from src.model.data.manifest import code_digest
 from src.model.data.storage import file_lock, saying_what_failed
 from src.model.evaluation.metrics import classification_metrics
 from src.model.evaluation.plots import learning_plot
+from src.model.labels import is_positive
 from src.model.learners import load_model, make_learner
 from src.model.learners.base import Fitted, Learner, LearningPoint
 from src.model.pipeline.inputs import Processed, train_files, training_blocks, validation_rows
@@ -51,7 +52,7 @@ class Plan:
 
     @property
     def code(self) -> str:
-        return code_digest("learners", "text.py", "rows.py")
+        return code_digest("learners", "artifact.py", "classifier.py", "labels.py", "rows.py", "text.py", "weights.py")
 
     @property
     def fingerprint(self) -> str:
@@ -107,7 +108,7 @@ def _fit(plan: Plan, context: Context, folder: Path, record: Mapping[str, str]) 
     """Learn, and keep model and history in `folder`: a registry that fails later costs no second training."""
     storage, share = context.storage, plan.validation_share
     begun = time.perf_counter()
-    with context.progress(f"Training {plan.learner.name}") as advance:
+    with saying_what_failed(folder), context.progress(f"Training {plan.learner.name}") as advance:
         fitted: Fitted = plan.learner.fit(
             lambda: training_blocks(storage, plan.files, share), validation_rows(storage, plan.files, share), advance
         )
@@ -137,9 +138,15 @@ def _describe(plan: Plan, context: Context, run: Run, folder: Path) -> dict[str,
         "model.bytes": float(sum(path.stat().st_size for path in (folder / "model").iterdir())),
     }
     if len(rows):
-        probability = load_model(folder / "model").predict_proba(rows.titles, rows.texts)
+        model = load_model(folder / "model")
+        probability = model.predict_proba(rows.titles, rows.texts)
         measured = classification_metrics(rows.positive, probability)
         figures |= {f"validation.{name}": value for name, value in measured.items()}
+        decided = ~model.abstains(probability)
+        figures["validation.coverage"] = float(decided.mean())
+        if decided.any():
+            right = is_positive(probability) == rows.positive
+            figures["validation.accuracy_decided"] = float(right[decided].mean())
     run.metrics(figures)
     with tempfile.TemporaryDirectory() as place:
         plot = Path(place) / "learning.png"

@@ -7,8 +7,8 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
+from src.model.labels import label_names
 from src.model.learners import load_model
-from src.model.rows import label_names
 
 
 class SentimentPyfunc(PythonModel):  # type: ignore[misc]

@@ -41,7 +41,14 @@ class MlflowRegistry:
                 code_paths=[str(_SRC)],
                 signature=_SIGNATURE,
                 pip_requirements=installed(
-                    "mlflow-skinny", "numpy", "pandas", "pyarrow", "pydantic-settings", "scikit-learn", "skops"
+                    "mlflow-skinny",
+                    "numpy",
+                    "pandas",
+                    "pyarrow",
+                    "pydantic-settings",
+                    "safetensors",
+                    "scikit-learn",
+                    "skops",
                 ),
             )
             self._create_registered_model()

@@ -19,8 +19,8 @@ def write_description(folder: Path, learner: str, files: Sequence[str], more: Ma
     (folder / DESCRIPTION).write_text(json.dumps(body, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """Return `model.json` after checking every digest in it.
+def read_description(folder: Path, files: Sequence[str] = ()) -> dict[str, Any]:
+    """Return `model.json` after checking every digest in it; it must name one for each of `files`.
 
     Raises:
         ModelError: a missing or changed file, or a format this version does not know.
@@ -38,6 +38,9 @@ def read_description(folder: Path) -> dict[str, Any]:
     if version != FORMAT:
         msg = f"{path} has format {version}; this version of the program reads format {FORMAT}."
         raise ModelError(msg, hint="Use the version of the program that trained it, or train again.")
+    if unnamed := sorted(set(files) - set(digests)):
+        msg = f"{path} names no digest of {', '.join(unnamed)}."
+        raise ModelError(msg, hint="Train again, or choose another version.")
     for name, digest in digests.items():
         if not (folder / name).is_file():
             msg = f"{folder / name} is missing."

@@ -1,0 +1,61 @@
+"""From scores to probabilities that mean what they say, and the band in which to say nothing."""
+
+import numpy as np
+import numpy.typing as npt
+
+from src.model.classifier import sigmoid
+
+_STEPS = 50
+_RIDGE = 1e-9
+
+
+def platt(scores: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Return slope and intercept of the logistic regression of the labels on the scores, both of shape (n,).
+
+    Platt (1999), "Probabilistic outputs for support vector machines", with his softened targets, which keep the slope
+    finite where the scores separate the labels; fitted by Newton's method with halved steps as in Lin, Lin & Weng
+    (2007). A slope that is not above zero, or a single label, tells nothing: then the scores stay as they are.
+    """
+    positives = int(np.count_nonzero(positive))
+    negatives = positive.size - positives
+    if not positives or not negatives:
+        return 1.0, 0.0
+    target = np.where(positive, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    design = np.stack([scores, np.ones_like(scores)])
+    line = np.array([1.0, 0.0])
+    loss = _cross_entropy(line @ design, target)
+    for _ in range(_STEPS):
+        fitted = sigmoid(line @ design)
+        gradient = design @ (fitted - target)
+        curvature = (design * (fitted * (1 - fitted))) @ design.T + _RIDGE * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        share = 1.0
+        while share > _RIDGE and _cross_entropy((line - share * step) @ design, target) > loss:
+            share /= 2
+        line = line - share * step
+        before, loss = loss, _cross_entropy(line @ design, target)
+        if before - loss < _RIDGE * positive.size:
+            break
+    return (float(line[0]), float(line[1])) if line[0] > 0 else (1.0, 0.0)
+
+
+def _cross_entropy(logits: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> float:
+    return float(np.sum(np.logaddexp(0, logits) - target * logits))
+
+
+def abstain_band(
+    probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_], accuracy: float
+) -> tuple[float, float]:
+    """Return the narrowest band around one half outside of which the decisions reach `accuracy`.
+
+    The least sure rows are given up one after the other (Chow 1970, "On optimum recognition error and reject
+    tradeoff"). (0.5, 0.5), no band, where all decisions together reach it, or no band does.
+    """
+    confidence = np.maximum(probability, 1 - probability)
+    order = np.argsort(-confidence, kind="stable")
+    right = ((probability >= 0.5) == positive)[order]  # noqa: PLR2004 - where confidence turns
+    reached = np.flatnonzero(np.cumsum(right) >= accuracy * np.arange(1, right.size + 1))
+    if not reached.size or reached[-1] == right.size - 1:
+        return 0.5, 0.5
+    edge = float(confidence[order][reached[-1]])
+    return 1 - edge, edge

@@ -1,0 +1,128 @@
+"""The default learner: hashed word n-grams, naive-Bayes weighting, and a linear fit in bounded memory.
+
+1. One pass over the text writes every row's buckets to a file and counts them by label.
+2. The counts give each bucket its naive-Bayes log-count ratio r = log((p / |p|) / (q / |q|)), p and q being its
+   smoothed counts in positive and negative rows: Wang & Manning (2012), "Baselines and Bigrams", section 2.1.
+3. Logistic regression by stochastic gradient descent over the file. A bucket's step is
+   |r| / sqrt(1 + damping * count): as in the paper what tells the labels apart learns fast, and as in Adagrad (Duchi et
+   al. 2011) what occurs often learns slowly; here the count is known beforehand, which saves a second table of sums.
+4. Platt's calibration on the validation rows, and the band in which to abstain; neither where they are under 100,
+   which would say more about those rows than about the model.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from src.model.classifier import SentimentClassifier, Shape
+from src.model.errors import DivergedError
+from src.model.learners.base import Fitted, Reviews, refuse_too_little
+from src.model.learners.calibration import abstain_band, platt
+from src.model.learners.descent import DIVERGED_HINT, Descent, Pace
+from src.model.learners.feature_file import FeatureBlock, FeatureFile
+from src.model.text import Buckets, hashed_chunk, review_chunks
+
+_THREADS = 2  # NumPy lets go of the interpreter's lock often enough for two; more gain nothing
+_MIN_CALIBRATION = 100
+_FLOAT16_MAX = 65_504.0
+
+
+@dataclass(frozen=True)
+class HashedLearner:
+    """See the module; `max_bytes` above 0 prunes the model to that size, `cache_dir` takes the file of buckets."""
+
+    bits: int
+    ngrams: int
+    smoothing: float
+    pace: Pace
+    abstain_accuracy: float
+    max_bytes: int
+    seed: int
+    cache_dir: Path = field(compare=False)
+    name: str = "hashed"
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        mine = {k: v for k, v in asdict(self).items() if k not in {"name", "cache_dir", "pace"}}
+        return {**mine, **asdict(self.pace)}
+
+    def fit(
+        self, train: Callable[[], Iterator[Reviews]], validation: Reviews, on_progress: Callable[..., None]
+    ) -> Fitted:
+        """Learn from all blocks; stop early where the validation rows stop gaining.
+
+        Raises:
+            DataError: fewer than ten rows, or only one label, in the training rows.
+            DivergedError: the weights or the loss left the finite numbers.
+        """
+        with FeatureFile(self.cache_dir) as features:
+            counts = self._collect(train(), features, on_progress)
+            refuse_too_little(features.positive)
+            held_out = self._features(validation)
+            ratio = log_count_ratio(counts, self.smoothing)
+            descent = Descent(self.pace, ratio, counts.sum(axis=0), self.seed)
+            history = descent.run(features, held_out, on_progress)
+        model = self._model(descent.weights, descent.intercept)
+        return Fitted(self._calibrated(model, held_out), "training rows seen", history)
+
+    def _collect(
+        self, blocks: Iterator[Reviews], features: FeatureFile, on_progress: Callable[..., None]
+    ) -> npt.NDArray[np.int64]:
+        """Fill the file with the blocks' features; return how often each bucket occurs by label, shape (2, buckets)."""
+        counts = np.zeros((2, 1 << self.bits), np.int64)
+        random = np.random.default_rng(self.seed)
+        for block in blocks:
+            found = self._features(_shuffled(block, random))
+            per_ngram = np.repeat(found.positive, np.diff(found.buckets.offsets))
+            for label in (0, 1):
+                chosen = found.buckets.indices[per_ngram == bool(label)]
+                counts[label] += np.bincount(chosen, minlength=counts.shape[1])
+            features.append(found)
+            on_progress(len(block))
+        return counts
+
+    def _features(self, block: Reviews) -> FeatureBlock:
+        def hashed(chunk: slice) -> Buckets:
+            return hashed_chunk(block.titles[chunk], block.texts[chunk], bits=self.bits, n=self.ngrams)
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            parts = list(threads.map(hashed, review_chunks(block.titles, block.texts)))
+        lengths = chain([np.zeros(1, np.int64)], (np.diff(part.offsets) for part in parts))
+        indices = np.concatenate([np.zeros(0, np.uint32), *(part.indices for part in parts)])
+        return FeatureBlock(Buckets(indices, np.cumsum(np.concatenate(list(lengths)))), block.positive)
+
+    def _model(self, weights: npt.NDArray[np.float32], intercept: float) -> SentimentClassifier:
+        if not np.isfinite(weights).all() or np.abs(weights).max() > _FLOAT16_MAX or not np.isfinite(intercept):
+            raise DivergedError("Training diverged: weights are no finite numbers.", hint=DIVERGED_HINT)
+        shape = Shape(self.bits, self.ngrams, intercept=intercept)
+        model = SentimentClassifier(weights.astype(np.float16), shape)
+        return model.pruned(self.max_bytes) if self.max_bytes else model
+
+    def _calibrated(self, model: SentimentClassifier, held_out: FeatureBlock) -> SentimentClassifier:
+        if held_out.positive.size < _MIN_CALIBRATION:
+            return model
+        before = model.shape.intercept
+        slope, offset = platt(model.logits_of(held_out.buckets), held_out.positive)
+        model = model.reshaped(slope=slope, intercept=slope * before + offset)
+        probability = model.proba_of(held_out.buckets)
+        return model.reshaped(band=abstain_band(probability, held_out.positive, self.abstain_accuracy))
+
+
+def log_count_ratio(counts: npt.NDArray[np.int64], smoothing: float) -> npt.NDArray[np.float32]:
+    """Return each bucket's naive-Bayes log-count ratio, shape (buckets,), from counts by label, shape (2, buckets)."""
+    smoothed = counts + smoothing
+    shares = np.log(smoothed / smoothed.sum(axis=1, keepdims=True))
+    ratio: npt.NDArray[np.float32] = (shares[1] - shares[0]).astype(np.float32)
+    return ratio
+
+
+def _shuffled(block: Reviews, random: np.random.Generator) -> Reviews:
+    """Return the rows in random order: sources group them by product and label, which misleads small steps."""
+    order = random.permutation(len(block)).tolist()
+    return Reviews([block.titles[i] for i in order], [block.texts[i] for i in order], block.positive[order])

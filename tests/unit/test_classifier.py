@@ -1,0 +1,195 @@
+"""The classifier: exact explanations, files that are refused when damaged, and its pruned variant."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from src.model.classifier import INTERCEPT, SentimentClassifier, Shape, row_sums
+from src.model.digest import sha256
+from src.model.errors import ModelError
+from src.model.text import ngrams
+
+BITS = 16
+SHAPE = Shape(BITS, 3, slope=1.25, intercept=-0.3, band=(0.4, 0.6))
+WEIGHTS = np.random.default_rng(3).normal(0, 3, 1 << BITS).astype(np.float16)
+MODEL = SentimentClassifier(WEIGHTS, SHAPE)
+TEXTS = ("I love it, but it broke!", "", "not good", "good good good", "🙂 Größe &amp; more", "\0")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    MODEL.save(tmp_path, {"batches": "0"})
+    return tmp_path
+
+
+def logit(model: SentimentClassifier, title: str, text: str) -> float:
+    return float(model.logits([title], [text])[0])
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_contributions_add_up_to_the_logit(title: str, text: str) -> None:
+    """What the n-grams and the intercept bring is the logit, nothing else."""
+    parts = MODEL.explain(title, text)
+
+    assert logit(MODEL, title, text) == pytest.approx(sum(part.weight for part in parts), abs=1e-6)
+    assert {part.ngram for part in parts} <= {*ngrams(title, text, 3), INTERCEPT}
+
+
+def test_contributions_are_sorted_by_weight() -> None:
+    """The n-grams that decided come first; a repeated one comes once."""
+    parts = MODEL.explain("good", "good good, bad")
+    sizes = [abs(part.weight) for part in parts]
+
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(parts) == len({part.ngram for part in parts})
+
+
+def test_scores_do_not_depend_on_neighbours_or_threads() -> None:
+    """Alone, together, in any order, from eight threads: bit-equal."""
+    texts = [f"{text} {number}" for number in range(300) for text in TEXTS]
+    titles = texts[::-1]
+    together = MODEL.predict_proba(titles, texts)
+    with ThreadPoolExecutor(8) as threads:
+        alone = list(
+            threads.map(lambda pair: MODEL.predict_proba([pair[0]], [pair[1]])[0], zip(titles, texts, strict=True))
+        )
+
+    assert together.tolist() == alone
+    assert together[::-1].tolist() == MODEL.predict_proba(titles[::-1], texts[::-1]).tolist()
+
+
+def test_a_saved_model_scores_bit_equally(folder: Path) -> None:
+    """Loading maps the very same numbers, and calibration and band come along."""
+    loaded = SentimentClassifier.load(folder)
+
+    assert SHAPE == loaded.shape
+    assert MODEL.logits(TEXTS, TEXTS).tolist() == loaded.logits(TEXTS, TEXTS).tolist()
+    assert "0" == json.loads((folder / "model.json").read_text())["training"]["batches"]
+
+
+def test_only_numpy_and_safetensors_are_loaded() -> None:
+    """What serves the model needs no polars, pandas, pyarrow, scikit-learn or MLflow."""
+    import subprocess
+    import sys
+
+    from tests.conftest import ROOT
+
+    code = (
+        "import sys, src.model.classifier\n"
+        "print({'polars', 'pandas', 'pyarrow', 'sklearn', 'scipy', 'mlflow', 'pydantic'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "set()" == done.stdout.strip()
+
+
+def test_the_band_abstains_strictly_inside() -> None:
+    """Its edges still decide."""
+    probability = np.array([0.39, 0.4, 0.41, 0.5, 0.6, 0.61])
+
+    assert [False, False, True, True, False, False] == MODEL.abstains(probability).tolist()
+
+
+def test_an_unknown_review_has_the_intercept_alone() -> None:
+    """Without any n-gram the prior decides."""
+    assert [SHAPE.intercept] * 2 == MODEL.logits(["", "\x1f"], ["", "😀"]).tolist()
+    assert (0,) == MODEL.predict_proba([], []).shape
+
+
+def test_sums_of_empty_rows_are_zero() -> None:
+    """Rows without values, first, last and between, do not take their neighbours'."""
+    values = np.array([1.0, 2.0, 4.0])
+
+    assert [0, 3, 0, 4, 0] == row_sums(values, np.array([0, 0, 2, 2, 3, 3])).tolist()
+    assert [0, 0] == row_sums(np.zeros(0), np.array([0, 0, 0])).tolist()
+
+
+def test_a_pruned_model_keeps_the_largest_weights_within_the_bytes(tmp_path: Path) -> None:
+    """It fits, survives saving bit for bit, and keeps the weights that matter most."""
+    budget = 16_384 + (1 << BITS) // 8 + 20_000
+    pruned = MODEL.pruned(budget)
+    pruned.save(tmp_path, {})
+    loaded = SentimentClassifier.load(tmp_path)
+
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= budget
+    assert pruned.shape == loaded.shape
+    assert pruned.logits(TEXTS, TEXTS).tolist() == loaded.logits(TEXTS, TEXTS).tolist()
+    strongest = np.sort(np.abs(WEIGHTS.astype(np.float64)))[-20_000:]
+    assert np.abs(pruned.logits(TEXTS, TEXTS) - MODEL.logits(TEXTS, TEXTS)).max() < 4 * strongest.min()
+
+
+def test_pruning_a_model_of_zeros_and_below_its_least_size() -> None:
+    """Nothing to scale is no error; too few bytes for any model are."""
+    empty = SentimentClassifier(np.zeros(1 << BITS, np.float16), SHAPE)
+
+    assert [SHAPE.intercept] == empty.pruned(100_000).logits(["a"], ["b"]).tolist()
+    with pytest.raises(ModelError, match="cannot be smaller than"):
+        MODEL.pruned(20_000)
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _describe(folder: Path, **changes: object) -> None:
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def _weights(folder: Path, **arrays: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> None:
+    save_file(arrays, folder / "model.safetensors")
+    _describe(folder, sha256={"model.safetensors": sha256(folder / "model.safetensors")})
+
+
+def _foreign(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"\xff" * 50)
+    _describe(folder, sha256={"model.safetensors": sha256(folder / "model.safetensors")})
+
+
+DAMAGES: list[tuple[Callable[[Path], object], str]] = [
+    (lambda f: (f / "model.json").unlink(), "model.json is missing"),
+    (lambda f: (f / "model.safetensors").unlink(), "model.safetensors is missing"),
+    (lambda f: _flip(f / "model.safetensors"), "has changed since it was saved"),
+    (lambda f: (f / "model.json").write_text("{"), "is damaged"),
+    (lambda f: _describe(f, format=99), "has format 99"),
+    (lambda f: _describe(f, sha256={}), "names no digest of model.safetensors"),
+    (lambda f: _describe(f, learner="tfidf"), "not hashed"),
+    (lambda f: _describe(f, hash={"base": 3, "mix": 5}), "another hash function"),
+    (lambda f: _describe(f, bits="many"), "describes its model wrongly"),
+    (lambda f: _describe(f, bits=12), "65,536 weights where 12 bits need 4,096"),
+    (lambda f: _describe(f, packing="zip"), "describes its model wrongly"),
+    (lambda f: _describe(f, packing="int8"), "holds weights, not kept, levels"),
+    (lambda f: _describe(f, slope=float("nan")), "no finite numbers"),
+    (lambda f: _weights(f, weights=WEIGHTS[:100]), "100 weights where 16 bits need 65,536"),
+    (lambda f: _weights(f, weights=np.full(1 << BITS, np.nan, np.float16)), "no finite numbers"),
+    (lambda f: _weights(f, weights=np.zeros(1 << BITS, np.float32)), "weights of type F32"),
+    (_foreign, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("damage", "said"), DAMAGES)
+def test_a_damaged_model_is_refused(folder: Path, damage: Callable[[Path], object], said: str) -> None:
+    """Each kind of damage has its sentence."""
+    damage(folder)
+
+    with pytest.raises(ModelError, match=said):
+        SentimentClassifier.load(folder)
+
+
+def test_a_pruned_model_that_does_not_fit_its_bits_is_refused(tmp_path: Path) -> None:
+    """Places and levels must agree."""
+    MODEL.pruned(60_000).save(tmp_path, {})
+    _weights(tmp_path, kept=np.zeros(8, np.uint8), levels=np.ones(3, np.int8))
+
+    with pytest.raises(ModelError, match="keeps 3 weights in 64 buckets"):
+        SentimentClassifier.load(tmp_path)
