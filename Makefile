@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source batch batches model_version title message in out DATA
+USER_VARIABLES := source batch batches trials model_version title message in out DATA
 $(foreach name,$(USER_VARIABLES),$(eval override $(name) := $$(value $(name))))
 export $(USER_VARIABLES)
 
@@ -18,10 +18,11 @@ PY := .venv/bin/python
 UV := .venv/bin/uv
 MLFLOW_PORT ?= 5500
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: help
 help: ## List every target
-	@echo 'Targets (variables: source= batch= batches= model_version= title= message= in= out= DATA=):'
+	@echo 'Targets (variables: source= batch= batches= trials= model_version= title= message= in= out= DATA=):'
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## /{printf "  %-24s %s\n", $$1, $$2}' \
 		$(firstword $(MAKEFILE_LIST))
 
@@ -40,6 +41,11 @@ setup: .venv/.locked ## Make .venv with the locked packages (Python 3.11 to 3.13
 .venv-mlflow/.locked: requirements/mlflow.txt | .venv/.locked
 	@echo 'Setting up .venv-mlflow for the tracking server …' >&2; $(UV) venv -q --clear --python $(PY) .venv-mlflow
 	@$(UV) pip sync -q --python .venv-mlflow/bin/python --require-hashes $^
+	@touch $@
+
+.venv-bench/.locked: requirements/model.txt requirements/bench.txt | .venv/.locked
+	@echo 'Setting up .venv-bench with the peers of the benchmark …' >&2; $(UV) venv -q --clear --python $(PY) .venv-bench
+	@$(UV) pip sync -q --python .venv-bench/bin/python --require-hashes $^
 	@touch $@
 
 .PHONY: demo
@@ -73,10 +79,14 @@ format: .venv/.locked ## Format the code and mend what the linter can
 
 UV_COMPILE = $(UV) pip compile -q pyproject.toml --universal --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command 'make lock'
+.PHONY: bench
+bench: .venv-bench/.locked ## Ours against scikit-learn, fastText and Vowpal Wabbit on the reviews of DATA= (minutes)
+	@.venv-bench/bin/python -m bench.run --source="$$DATA" $(BENCH_ARGS)
+
 .PHONY: lock
 lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.toml
-	@$(UV_COMPILE) --extra setup --extra model --extra dev -o .venv/together.txt >/dev/null
-	@for role in setup model dev; do $(UV_COMPILE) --generate-hashes -c .venv/together.txt --extra $$role \
+	@$(UV_COMPILE) --extra setup --extra model --extra dev --extra bench -o .venv/together.txt >/dev/null
+	@for role in setup model dev bench; do $(UV_COMPILE) --generate-hashes -c .venv/together.txt --extra $$role \
 		-o requirements/$$role.txt >/dev/null; done
 	@$(UV_COMPILE) --generate-hashes --extra mlflow -o requirements/mlflow.txt >/dev/null
 
@@ -86,7 +96,7 @@ docs: .venv/.locked ## Write the generated parts of docs/ anew: options, setting
 
 .PHONY: clean
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
-	@rm -rf .venv .venv-mlflow .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
+	@rm -rf .venv .venv-mlflow .venv-bench .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ MLflow
@@ -120,6 +130,10 @@ model-preprocess-batch: .venv/.locked ## Clean the batches in batch= ("0 1 2", 0
 .PHONY: model-preprocess-test
 model-preprocess-test: .venv/.locked ## Clean the test rows
 	@$(PY) -m src.model.data.preprocess_test
+
+.PHONY: model-tune
+model-tune: .venv/.locked ## Search better parameters on batches= in trials= trials (20); train uses the best
+	@$(PY) -m src.model.pipeline.tune --batches="$${batches:-all}" --trials="$${trials:-20}"
 
 .PHONY: model-train
 model-train: .venv/.locked ## Train on batches= and register the challenger

@@ -23,6 +23,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _TARGET = re.compile(r"^([a-z0-9-]+):.*## (.+)$", re.MULTILINE)
 COMMANDS = (
     *(step.module for step in STEPS),
+    "src.model.pipeline.tune",
     "src.model.pipeline.predict",
     "src.model.pipeline.score",
     "src.model.pipeline.run",

@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     hashed_ngrams: Annotated[int, Field(ge=1, le=4)] = Field(3, description="Its longest n-grams, in tokens.")
     hashed_smoothing: Annotated[float, Field(gt=0)] = Field(1.0, description="Added to every bucket's count.")
     hashed_epochs: Annotated[int, Field(ge=1, le=100)] = Field(3, description="Passes over the training rows.")
-    hashed_learning_rate: Annotated[float, Field(gt=0)] = Field(20.0, description="Step size at the start.")
+    hashed_learning_rate: Annotated[float, Field(gt=0, le=1e30)] = Field(20.0, description="Step size at the start.")
     hashed_damping: Annotated[float, Field(ge=0)] = Field(0.05, description="How much frequent n-grams slow down.")
     hashed_step_rows: Annotated[int, Field(ge=1, le=100_000)] = Field(256, description="Rows per step.")
     hashed_weight_decay: Annotated[float, Field(ge=0)] = Field(
@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     hashed_max_bytes: Annotated[int, Field(ge=0)] = Field(
         0, description="Prune the model to at most so many bytes, 1000000 for example; 0 keeps all of it."
     )
+    tune_storage: str = Field("sqlite:///optuna.db", description="Where `tune` keeps its searches, for Optuna.")
     tfidf_max_features: Positive = Field(200_000, description="Vocabulary of the `tfidf` learner, in n-grams.")
     tfidf_min_df: Positive = Field(2, description="An n-gram in fewer reviews is left out.")
     tfidf_c: Annotated[float, Field(gt=0)] = Field(8.0, description="Inverse regularisation strength.")

@@ -107,9 +107,11 @@ MIX = 0xD6E8FEB86659FD93
 """Odd 64-bit constants of the hash; a model is only valid with the ones it was trained with."""
 
 _CHUNK = 1 << 16  # characters: the arrays of a chunk stay in the processor's cache
-_FOLD = bytes(c + 32 if 65 <= c <= 90 else c for c in range(256))  # noqa: PLR2004 - A to Z
-_IS_WORD = bytes(c >= 128 or chr(c).isalnum() or c == ord("'") for c in range(256))  # noqa: PLR2004 - not ASCII
-_IS_MARK = bytes(chr(c) in "!?.," for c in range(256))
+_WORD, _MARK = 1, 2
+_KIND = bytes(
+    _WORD if c >= 128 or chr(c).isalnum() or c == ord("'") else _MARK if chr(c) in "!?.," else 0  # noqa: PLR2004
+    for c in range(256)
+)
 _FOREIGN_BLANK = re.compile(r"[^\x00-\x7f\w]")
 
 
@@ -188,9 +190,9 @@ def _joined(titles: Sequence[str], texts: Sequence[str]) -> bytes:
     fields[0::2], fields[1::2] = titles, texts
     whole = BORDER.join(fields)
     if whole.isascii() and "&" not in whole and "\\" not in whole and whole.count(BORDER) == len(fields) - 1:
-        return whole.encode().translate(_FOLD)
+        return whole.encode().lower()
     plain = [f if f.isascii() and "&" not in f and "\\" not in f and BORDER not in f else _foreign(f) for f in fields]
-    return BORDER.join(plain).encode().translate(_FOLD)
+    return BORDER.join(plain).encode().lower()
 
 
 def _foreign(field: str) -> str:
@@ -199,8 +201,8 @@ def _foreign(field: str) -> str:
 
 def _token_hashes(data: bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint64]]:
     """Return where each token starts, and its hash, both of shape (tokens,)."""
-    word = np.frombuffer(data.translate(_IS_WORD), np.bool_)
-    mark = np.frombuffer(data.translate(_IS_MARK), np.bool_)
+    kind = np.frombuffer(data.translate(_KIND), np.uint8)
+    word, mark = kind == _WORD, kind == _MARK
     turn = word[1:] != word[:-1]
     first, final = word | mark, word | mark
     np.logical_and(first[1:], turn | mark[1:], out=first[1:])

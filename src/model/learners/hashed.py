@@ -67,7 +67,8 @@ class HashedLearner:
             held_out = self._features(validation)
             ratio = log_count_ratio(counts, self.smoothing)
             descent = Descent(self.pace, ratio, counts.sum(axis=0), self.seed)
-            history = descent.run(features, held_out, on_progress)
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found after each epoch
+                history = descent.run(features, held_out, on_progress)
         model = self._model(descent.weights, descent.intercept)
         return Fitted(self._calibrated(model, held_out), "training rows seen", history)
 

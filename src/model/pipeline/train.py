@@ -26,6 +26,7 @@ from src.model.labels import is_positive
 from src.model.learners import load_model, make_learner
 from src.model.learners.base import Fitted, Learner, LearningPoint
 from src.model.pipeline.inputs import Processed, train_files, training_blocks, validation_rows
+from src.model.pipeline.tuned import with_tuned
 from src.model.provenance import git_sha, lock_digest
 from src.model.tracking.base import CHALLENGER, Run, Version
 
@@ -68,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    settings = context.settings
+    settings = with_tuned(context)
     numbers = parse_batches(" ".join(args.batches), settings.batches)
     plan = Plan(make_learner(settings), numbers, train_files(context, numbers), settings.validation_share)
     context.tracker.check()

@@ -69,8 +69,8 @@ class Tracker(Protocol):
     def check(self) -> None:
         """Make sure runs can be recorded, before long work begins. Raises TrackingError."""
 
-    def start(self, name: str, tags: Mapping[str, str]) -> AbstractContextManager[Run]:
-        """Open a new run; it ends with the block, as failed where the block raises."""
+    def start(self, name: str, tags: Mapping[str, str], *, nested: bool = False) -> AbstractContextManager[Run]:
+        """Open a new run, `nested` in the open one; it ends with the block, as failed where the block raises."""
 
     def resume(self, run_id: str) -> AbstractContextManager[Run]:
         """Open a run again to add to it."""

@@ -83,10 +83,14 @@ class MlflowTracker:
         return self._experiment
 
     @contextmanager
-    def start(self, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
+    def start(self, name: str, tags: Mapping[str, str], *, nested: bool = False) -> Iterator[Run]:
         with saying_what_failed():
             active = mlflow.start_run(
-                experiment_id=self._experiment_id(), run_name=name, tags=dict(tags), log_system_metrics=True
+                experiment_id=self._experiment_id(),
+                run_name=name,
+                tags=dict(tags),
+                nested=nested,
+                log_system_metrics=not nested,
             )
         yield from self._until_end(active.info.run_id)
 

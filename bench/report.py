@@ -1,0 +1,173 @@
+"""From measurements to medians, a page and plots."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from bench.systems import SYSTEMS
+
+_Z = 1.96
+_DRAWS = 1_000
+OURS, PEER = "#2b6cb0", "#a0aec0"
+FIGURES = (
+    ("train_wall_seconds", "training, wall s", "{:.1f}"),
+    ("train_cpu_seconds", "training, CPU s", "{:.1f}"),
+    ("train_peak_mb", "training, peak MB", "{:,.0f}"),
+    ("model_mb", "model, MB", "{:,.2f}"),
+    ("reviews_per_second", "scoring, reviews/s on one core", "{:,.0f}"),
+    ("one_review_us", "one review, µs", "{:,.0f}"),
+)
+
+
+def accuracy_interval(right: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Return the accuracy and its 95 % interval by Wilson (1927), "Probable inference", eq. 3."""
+    share, n = float(right.mean()), right.size
+    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z / (1 + _Z**2 / n) * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    return share, float(centre - half), float(centre + half)
+
+
+def loss_interval(losses: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the mean and its 95 % interval by the percentile bootstrap (Efron 1979), seeded."""
+    random = np.random.default_rng(0)
+    means = [losses[random.integers(losses.size, size=losses.size)].mean() for _ in range(_DRAWS)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(losses.mean()), float(low), float(high)
+
+
+def judged(round_: Mapping[str, Any]) -> dict[str, Any]:
+    """Return accuracy and log loss of one round's scores, each as value, low, high."""
+    positive = np.array(round_["score"]["positive"], np.bool_)
+    probability = np.clip(np.array(round_["score"]["probability"]), 1e-15, 1 - 1e-15)
+    losses = -np.log(np.where(positive, probability, 1 - probability))
+    return {
+        "accuracy": accuracy_interval((probability >= 0.5) == positive),  # noqa: PLR2004 - the threshold of all systems
+        "log_loss": loss_interval(losses),
+        "test_rows": positive.size,
+    }
+
+
+def summarised(
+    rounds: Mapping[str, Sequence[Mapping[str, Any]]], features: Sequence[Mapping[str, float]], about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the medians over all rounds, by system."""
+    systems = {}
+    for name, found in rounds.items():
+        values = {
+            "train_wall_seconds": [r["train"]["wall_seconds"] for r in found],
+            "train_cpu_seconds": [r["train"]["cpu_seconds"] for r in found],
+            "train_peak_mb": [r["train"]["peak_mb"] for r in found],
+            "score_peak_mb": [r["score"]["peak_mb"] for r in found],
+            "model_mb": [r["model_bytes"] / 1e6 for r in found],
+            "load_seconds": [r["score"]["load_seconds"] for r in found],
+            "reviews_per_second": [r["score"]["reviews_per_second"] for r in found],
+            "one_review_us": [r["score"]["one_review_us"] for r in found],
+        }
+        medians = {key: float(np.median(of)) for key, of in values.items()}
+        by_accuracy = sorted(map(judged, found), key=lambda figures: figures["accuracy"])
+        systems[name] = {**medians, **by_accuracy[len(by_accuracy) // 2]}
+    mean = {key: float(np.median([f[key] for f in features])) for key in features[0] if key.endswith("mb_per_second")}
+    return {"about": dict(about), "systems": systems, "features": mean}
+
+
+def cells(name: str, figures: Mapping[str, Any]) -> list[str]:
+    accuracy, low, high = (100 * value for value in figures["accuracy"])
+    loss, least, most = figures["log_loss"]
+    first = [SYSTEMS[name][0], f"{accuracy:.2f} % ({low:.2f}-{high:.2f})", f"{loss:.4f} ({least:.4f}-{most:.4f})"]
+    return first + [form.format(figures[key]) for key, _, form in FIGURES]
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """Return the figures as a Markdown table."""
+    head = ["system", "accuracy (95 %)", "log loss (95 %)", *(title for _, title, _ in FIGURES)]
+    rows = [cells(name, figures) for name, figures in result["systems"].items()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+
+
+def ratios(result: Mapping[str, Any]) -> list[str]:
+    """Return what the comparison comes to, one sentence each."""
+    systems, features = result["systems"], result["features"]
+    ours = systems.get("hashed")
+    speed = features["ours_mb_per_second"] / features["sklearn_mb_per_second"]
+    fast, slow = features["ours_mb_per_second"], features["sklearn_mb_per_second"]
+    lines = [
+        f"Hashed 1-2-grams on one core: {fast:.1f} MB/s; HashingVectorizer {slow:.1f} MB/s: {speed:.1f} times as fast."
+    ]
+    if ours and "fasttext" in systems:
+        share = ours["train_wall_seconds"] / systems["fasttext"]["train_wall_seconds"]
+        lines.append(f"Training takes {share:.2f} of fastText's wall time.")
+    if ours and "tfidf" in systems:
+        times = ours["reviews_per_second"] / systems["tfidf"]["reviews_per_second"]
+        lines.append(f"Scoring on one core is {times:.1f} times as fast as TF-IDF + logistic regression.")
+    return lines
+
+
+def write_page(result: Mapping[str, Any], folder: Path) -> None:
+    """Write benchmarks.json, benchmarks.svg and benchmarks.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "benchmarks.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    plot(result).savefig(folder / "benchmarks.svg", metadata={"Date": None})
+    (folder / "benchmarks.md").write_text(page(result), encoding="utf-8")
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """Return the page."""
+    about = result["about"]
+    packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
+    rows = next(iter(result["systems"].values()))["test_rows"]
+    bullets = "\n".join(f"- {line}" for line in ratios(result))
+    return f"""# Benchmarks
+
+Written by `make bench`; the figures are in [benchmarks.json](benchmarks.json). Every system learns from the same
+processed Parquet files and scores the same {rows:,} test rows, each phase in a process of its own, systems in turns,
+medians of {about["rounds"]} rounds. Training may use {about["threads"]} threads, scoring one. Training is everything
+from starting the process to the saved model; ours takes its validation rows out of the train rows, the peers learn
+from all of them. Intervals: Wilson's for accuracy, bootstrap for log loss.
+
+{about["date"]}, {about["processor"]}, {about["cores"]} cores (shared), {about["system"]}, Python {about["python"]},
+{packages}; reviews: {about["source"]}.
+
+{table(result)}
+
+{bullets}
+
+![Accuracy against training time, model size and speed](benchmarks.svg)
+
+Absolute times are those of one shared machine and move from run to run; compare ratios within one run.
+"""
+
+
+def plot(result: Mapping[str, Any]) -> Figure:
+    """Draw each figure as bars, one for each system, ours in blue."""
+    panels = (
+        ("accuracy", "accuracy on the test rows, %", False),
+        ("train_wall_seconds", "training, wall seconds", False),
+        ("model_mb", "model, MB (log scale)", True),
+        ("reviews_per_second", "scoring, reviews/s (log scale)", True),
+    )
+    figure = Figure(figsize=(11, 6.5), layout="constrained")
+    names = list(result["systems"])[::-1]
+    colours = [OURS if SYSTEMS[name][0].startswith("ours") else PEER for name in names]
+    labels = [SYSTEMS[name][0].replace("scikit-learn ", "scikit-learn\n") for name in names]
+    for place, (key, title, log) in enumerate(panels):
+        axes = figure.add_subplot(2, 2, place + 1)
+        found = [result["systems"][name][key] for name in names]
+        if key == "accuracy":
+            values = [100 * value for value, _, _ in found]
+            errors = [[100 * (v - low) for v, low, _ in found], [100 * (high - v) for v, _, high in found]]
+            axes.errorbar(values, range(len(names)), xerr=errors, fmt="none", ecolor="#4a5568", capsize=3)
+            axes.scatter(values, range(len(names)), color=colours, s=45, zorder=3)
+            axes.set_yticks(range(len(names)), labels)
+        else:
+            bars = axes.barh(labels, found, color=colours, log=log)
+            axes.bar_label(bars, [f"{value:,.0f}" if value >= 10 else f"{value:.1f}" for value in found], padding=3)  # noqa: PLR2004
+            axes.margins(x=0.18)
+        axes.set_title(title, fontsize=11)
+        axes.tick_params(axis="y", labelsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
