@@ -163,7 +163,7 @@ def hashed_chunk(titles: Sequence[str], texts: Sequence[str], *, bits: int, n: i
     data = _joined(titles, texts)
     starts, hashes = _token_hashes(data)
     borders = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(BORDER))
-    last = np.append(np.searchsorted(starts, borders), starts.size)  # of every field: the number of its last token + 1
+    last = np.append(np.searchsorted(starts, borders[1:]), starts.size)  # of every field: its last token's number + 1
     per_field = np.diff(last, prepend=0)
     field_end = np.repeat(last, per_field)
     position = np.arange(starts.size)
@@ -181,18 +181,22 @@ def hashed_chunk(titles: Sequence[str], texts: Sequence[str], *, bits: int, n: i
 
 
 def _joined(titles: Sequence[str], texts: Sequence[str]) -> bytes:
-    """Return all fields, title and text in turn, between borders: UTF-8, folded, what is no token blanked out.
+    """Return all fields, title and text in turn, a border before each: UTF-8, folded, what is no token blanked out.
 
     Cleaning changes a field's tokens only where it holds an entity, an escape or a character beyond ASCII; only such
     fields take the slow way.
     """
     fields = [""] * (2 * len(titles))
     fields[0::2], fields[1::2] = titles, texts
-    whole = BORDER.join(fields)
-    if whole.isascii() and "&" not in whole and "\\" not in whole and whole.count(BORDER) == len(fields) - 1:
+    whole = BORDER.join(["", *fields])
+    if whole.isascii() and "&" not in whole and "\\" not in whole and whole.count(BORDER) == len(fields):
         return whole.encode().lower()
-    plain = [f if f.isascii() and "&" not in f and "\\" not in f and BORDER not in f else _foreign(f) for f in fields]
-    return BORDER.join(plain).encode().lower()
+    plain = [f if f.isascii() and "\\" not in f and BORDER not in f and not _entity(f) else _foreign(f) for f in fields]
+    return BORDER.join(["", *plain]).encode().lower()
+
+
+def _entity(field: str) -> bool:
+    return "&" in field and _ENTITY.search(field) is not None
 
 
 def _foreign(field: str) -> str:
@@ -207,11 +211,11 @@ def _token_hashes(data: bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uin
     first, final = word | mark, word | mark
     np.logical_and(first[1:], turn | mark[1:], out=first[1:])
     np.logical_and(final[:-1], turn | mark[:-1], out=final[:-1])
-    starts, ends = np.flatnonzero(first), np.flatnonzero(final) + 1
+    starts, finals = np.flatnonzero(first), np.flatnonzero(final)
     power, inverse = _TABLES if len(data) < _LONG else (_powers(BASE, len(data)), _powers(_INVERSE, len(data)))
-    prefix = np.zeros(len(data) + 1, np.uint64)
-    np.cumsum(np.frombuffer(data, np.uint8) * power[: len(data)], out=prefix[1:])
-    hashes = (prefix[ends] - prefix[starts]) * inverse[starts]
+    prefix = np.frombuffer(data, np.uint8) * power[: len(data)]
+    np.cumsum(prefix, out=prefix)
+    hashes = (prefix[finals] - prefix[starts - 1]) * inverse[starts]  # a border stands before the first token
     hashes ^= hashes >> np.uint64(32)
     hashes *= np.uint64(BASE)
     hashes ^= hashes >> np.uint64(29)

@@ -112,6 +112,11 @@ def test_empty_reviews_keep_their_place() -> None:
     assert ([], [0]) == (buckets([], [], bits=8, n=2).indices.tolist(), buckets([], [], bits=8, n=2).offsets.tolist())
 
 
+def test_half_characters_separate_words() -> None:
+    """A lone surrogate, as JSON can carry it, is no word and no crash."""
+    assert hashed([("a b", " ")]) == hashed([("a\ud800b", "\udfff")])
+
+
 def test_ngrams_stay_inside_their_field() -> None:
     """The title's last word and the text's first make no n-gram."""
     assert ["not", "not bad", "bad", "it's", "it's ok", "ok"] == ngrams("Not bad", "It's ok", 2)
