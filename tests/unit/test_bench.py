@@ -20,6 +20,7 @@ def round_(wall: float, speed: float, right: int = 90) -> dict[str, object]:
             "load_seconds": 0.1,
             "reviews_per_second": speed,
             "one_review_us": 50.0,
+            "peak_mb": 90.0,
         },
         "model_bytes": 2_000_000,
     }
