@@ -125,7 +125,7 @@ def test_a_server_that_dies_in_the_middle_of_a_run(small: Workspace, proxy: Prox
     begun = time.monotonic()
     broken = small.process("pipeline.train", "--batches", "0")
     took = time.monotonic() - begun
-    kept = list((small.path / "cache/fitted").glob("*/model/pipeline.skops"))
+    kept = list((small.path / "cache/fitted").glob("*/model/model.safetensors"))
     stamp = kept[0].stat().st_mtime_ns
     proxy.heal()
     before = [path.stat().st_mtime_ns for path in kept]

@@ -199,7 +199,7 @@ def test_evaluating_a_version_by_number_and_alias(champion: Workspace) -> None:
 
 def test_predicting_one_review(champion: Workspace) -> None:
     """Label, confidence, version and the deciding words; nothing to judge is refused."""
-    bad = champion.ok("pipeline.predict", "--title", "Broke in a day", "--message", 'A waste; "garbage" $5')
+    bad = champion.ok("pipeline.predict", "--title", "Broke in a day", "--message", 'Waste of money; "garbage" $5')
     good = champion.run("pipeline.predict", "--title=Love it", "--message=Works perfectly, I love it")
     empty = champion.run("pipeline.predict", "--title", " ")
 
@@ -217,9 +217,10 @@ def test_a_review_of_unknown_words_and_odd_bytes(champion: Workspace) -> None:
 
 
 INPUTS = {
-    "in.csv": b'id,message,title\n1,"I love it,\nreally",Great\n2,A waste,Bad\n3,"oops,x\n',
-    "in.csv.gz": gzip.compress(b"title,text\nGreat,I love it\nBad,A waste\n"),
-    "in.jsonl": b'{"id": 1, "title": "Great", "text": "I love it", "tags": ["a"]}\n{"id": 2, "text": "A waste"}\n',
+    "in.csv": b'id,message,title\n1,"I love it,\nreally",Great\n2,Waste of money,Bad\n3,"oops,x\n',
+    "in.csv.gz": gzip.compress(b"title,text\nGreat,I love it\nBad,Waste of money\n"),
+    "in.jsonl": b'{"id": 1, "title": "Great", "text": "I love it", "tags": ["a"]}\n'
+    b'{"id": 2, "text": "Waste of money"}\n',
 }
 
 
@@ -230,7 +231,9 @@ def test_scoring_keeps_rows_and_order(champion: Workspace, source: str, target: 
     if source in INPUTS:
         Path(source).write_bytes(INPUTS[source])
     else:
-        pl.DataFrame({"id": [1, 2], "title": ["Great", None], "text": ["I love it", "A waste"]}).write_parquet(source)
+        pl.DataFrame({"id": [1, 2], "title": ["Great", None], "text": ["I love it", "Waste of money"]}).write_parquet(
+            source
+        )
     answer = champion.ok("pipeline.score", source, target)
     read = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}[target.rpartition(".")[2]]
     scored: pl.DataFrame = read(target)  # type: ignore[operator]
@@ -240,7 +243,7 @@ def test_scoring_keeps_rows_and_order(champion: Workspace, source: str, target: 
     assert [1, 1] == scored["model_version"].to_list()
     assert (source == "in.csv") == Path(f"{target}.rejected.jsonl").exists()
     text = "message" if source == "in.csv" else "text"
-    assert "A waste" == scored[text][1]
+    assert "Waste of money" == scored[text][1]
 
 
 def test_scoring_json_lines_keeps_types(champion: Workspace) -> None:
@@ -254,7 +257,7 @@ def test_scoring_json_lines_keeps_types(champion: Workspace) -> None:
 
 def test_scores_do_not_depend_on_the_block(champion: Workspace) -> None:
     """Thirty thousand rows in one file have the scores they have one by one."""
-    frame = pl.DataFrame({"title": ["Great", "Bad"] * 15_000, "text": ["I love it", "A waste"] * 15_000})
+    frame = pl.DataFrame({"title": ["Great", "Bad"] * 15_000, "text": ["I love it", "Waste of money"] * 15_000})
     frame.write_parquet("in.parquet")
     champion.ok("pipeline.score", "in.parquet", "out.parquet")
     scored = pl.read_parquet("out.parquet")

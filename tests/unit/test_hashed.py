@@ -41,7 +41,7 @@ def weights(model: SentimentClassifier, folder: Path) -> bytes:
 
 
 def test_the_same_seed_gives_bit_identical_weights(tmp_path: Path) -> None:
-    """Two threads and a file in between leave no room for chance; another seed does make another model."""
+    """Nothing is left to chance; another seed does make another model."""
     first, second = (weights(fit(learner(tmp_path)), tmp_path / name) for name in "ab")
     other = weights(fit(learner(tmp_path, seed=8)), tmp_path / "c")
 

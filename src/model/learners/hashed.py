@@ -11,9 +11,7 @@
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +24,8 @@ from src.model.learners.base import Fitted, Reviews, refuse_too_little
 from src.model.learners.calibration import abstain_band, platt
 from src.model.learners.descent import DIVERGED_HINT, Descent, Pace
 from src.model.learners.feature_file import FeatureBlock, FeatureFile
-from src.model.text import Buckets, hashed_chunk, review_chunks
+from src.model.text import buckets
 
-_THREADS = 2  # NumPy lets go of the interpreter's lock often enough for two; more gain nothing
 _MIN_CALIBRATION = 100
 _FLOAT16_MAX = 65_504.0
 
@@ -89,14 +86,8 @@ class HashedLearner:
         return counts
 
     def _features(self, block: Reviews) -> FeatureBlock:
-        def hashed(chunk: slice) -> Buckets:
-            return hashed_chunk(block.titles[chunk], block.texts[chunk], bits=self.bits, n=self.ngrams)
-
-        with ThreadPoolExecutor(_THREADS) as threads:
-            parts = list(threads.map(hashed, review_chunks(block.titles, block.texts)))
-        lengths = chain([np.zeros(1, np.int64)], (np.diff(part.offsets) for part in parts))
-        indices = np.concatenate([np.zeros(0, np.uint32), *(part.indices for part in parts)])
-        return FeatureBlock(Buckets(indices, np.cumsum(np.concatenate(list(lengths)))), block.positive)
+        # One thread: NumPy holds the interpreter's lock so often that two took as long as one.
+        return FeatureBlock(buckets(block.titles, block.texts, bits=self.bits, n=self.ngrams), block.positive)
 
     def _model(self, weights: npt.NDArray[np.float32], intercept: float) -> SentimentClassifier:
         if not np.isfinite(weights).all() or np.abs(weights).max() > _FLOAT16_MAX or not np.isfinite(intercept):
