@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source batch batches trials model_version title message in out DATA
+USER_VARIABLES := source batch batches warm_start trials model_version title message in out DATA
 $(foreach name,$(USER_VARIABLES),$(eval override $(name) := $$(value $(name))))
 export $(USER_VARIABLES)
 
@@ -22,7 +22,7 @@ BENCH_ARGS ?=
 
 .PHONY: help
 help: ## List every target
-	@echo 'Targets (variables: source= batch= batches= trials= model_version= title= message= in= out= DATA=):'
+	@echo 'Targets (variables: source= batch= batches= warm_start= trials= model_version= title= message= in= out= DATA=):'
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## /{printf "  %-24s %s\n", $$1, $$2}' \
 		$(firstword $(MAKEFILE_LIST))
 
@@ -136,8 +136,8 @@ model-tune: .venv/.locked ## Search better parameters on batches= in trials= tri
 	@$(PY) -m src.model.pipeline.tune --batches="$${batches:-all}" --trials="$${trials:-20}"
 
 .PHONY: model-train
-model-train: .venv/.locked ## Train on batches= and register the challenger
-	@$(PY) -m src.model.pipeline.train --batches="$$batches"
+model-train: .venv/.locked ## Train on batches= and register the challenger [warm_start=champion]
+	@$(PY) -m src.model.pipeline.train --batches="$$batches" --warm-start="$$warm_start"
 
 .PHONY: model-evaluate
 model-evaluate: .venv/.locked ## Evaluate the challenger, or model_version=, on the test rows

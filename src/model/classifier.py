@@ -113,6 +113,10 @@ class SentimentClassifier:
         """Return the same weights with another calibration or band."""
         return type(self)(self._weights, replace(self.shape, **changes))
 
+    def line(self) -> tuple[npt.NDArray[np.float32], float]:
+        """Return weights of shape (2**bits,) with the slope in them, and the intercept: the same logits, slope 1."""
+        return self._weights.astype(np.float32) * np.float32(self.shape.slope), self.shape.intercept
+
     def pruned(self, max_bytes: int) -> Self:
         """Return a model whose files take at most `max_bytes`: the largest weights, in 255 levels of one byte.
 

@@ -75,13 +75,13 @@ class Settings(BaseSettings):
     )
     hashed_bits: Annotated[int, Field(ge=8, le=26)] = Field(22, description="The `hashed` learner has 2^bits buckets.")
     hashed_ngrams: Annotated[int, Field(ge=1, le=4)] = Field(3, description="Its longest n-grams, in tokens.")
-    hashed_smoothing: Annotated[float, Field(gt=0)] = Field(1.0, description="Added to every bucket's count.")
+    hashed_smoothing: Annotated[float, Field(gt=0)] = Field(1.2, description="Added to every bucket's count.")
     hashed_epochs: Annotated[int, Field(ge=1, le=100)] = Field(3, description="Passes over the training rows.")
-    hashed_learning_rate: Annotated[float, Field(gt=0, le=1e30)] = Field(20.0, description="Step size at the start.")
-    hashed_damping: Annotated[float, Field(ge=0)] = Field(0.05, description="How much frequent n-grams slow down.")
-    hashed_step_rows: Annotated[int, Field(ge=1, le=100_000)] = Field(256, description="Rows per step.")
+    hashed_learning_rate: Annotated[float, Field(gt=0, le=1e30)] = Field(23.0, description="Step size at the start.")
+    hashed_damping: Annotated[float, Field(ge=0)] = Field(0.014, description="How much frequent n-grams slow down.")
+    hashed_step_rows: Annotated[int, Field(ge=1, le=100_000)] = Field(214, description="Rows per step.")
     hashed_weight_decay: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="Share by which weights shrink per epoch."
+        0.018, description="Share by which weights shrink per epoch."
     )
     hashed_balance: bool = Field(False, description="Weigh both labels the same, however rare one is.")
     hashed_patience: Positive = Field(2, description="Epochs without gain on the validation rows before it stops.")

@@ -96,14 +96,28 @@ def test_a_read_only_folder(workspace: Workspace) -> None:
     assert "Traceback" not in err
 
 
-def on_small_disk(workspace: Workspace, options: str, command: str) -> tuple[int, str, str]:
+def test_a_disk_that_fills_up_in_training(small: Workspace) -> None:
+    """Where the features find no room, training ends with exit code 5 and a sentence; the data is untouched."""
+    before = files(small.data)
+    code, out, err = on_small_disk(small, "size=64k", "pipeline.train --batches 0", "REVIEWS_CACHE_DIR")
+
+    assert 5 == code, err
+    assert "The disk is full" in err
+    assert "Traceback" not in err
+    assert "fitted" not in out
+    assert before == files(small.data)
+
+
+def on_small_disk(
+    workspace: Workspace, options: str, command: str, variable: str = "REVIEWS_DATA_DIR"
+) -> tuple[int, str, str]:
     """Run a command with its data on a tmpfs of its own mount namespace; return code, files left, stderr."""
     disk = workspace.path / "disk"
     disk.mkdir()
     probe = ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", str(disk)]
     if shutil.which("unshare") is None or subprocess.run(probe, capture_output=True, check=False).returncode:
         pytest.skip("mount namespaces are not allowed here")
-    workspace.set(REVIEWS_DATA_DIR=str(disk))
+    workspace.set(**{variable: str(disk)})
     script = (
         f"mount -t tmpfs -o {options} tmpfs {disk} && cd {workspace.path} && "
         f"{{ {sys.executable} -m src.model.{command} >/dev/null; code=$?; "

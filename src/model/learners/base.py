@@ -56,11 +56,15 @@ class SentimentModel(Protocol):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model and how learning went; `axis` names what the history's steps count."""
+    """A model and how learning went; `axis` names what the history's steps count.
+
+    `counts` are what a later training can go on from, of shape (2, buckets), where the learner knows how to.
+    """
 
     model: SentimentModel
     axis: str
     history: Sequence[LearningPoint] = field(default=())
+    counts: npt.NDArray[np.int64] | None = None
 
 
 class Learner(Protocol):

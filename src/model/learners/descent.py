@@ -29,16 +29,19 @@ class Pace:
     """
 
     epochs: int = 3
-    learning_rate: float = 20.0
-    damping: float = 0.05
-    step_rows: int = 256
-    weight_decay: float = 0.0
+    learning_rate: float = 23.0
+    damping: float = 0.014
+    step_rows: int = 214
+    weight_decay: float = 0.018
     balance: bool = False
     patience: int = 2
 
 
 class Descent:
-    """Weights on their way; after `run`, `weights` of shape (buckets,) and `intercept` are the best ones seen."""
+    """Weights on their way; after `run`, `weights` of shape (buckets,) and `intercept` are the best ones seen.
+
+    Both may be set before, to go on from another model's.
+    """
 
     def __init__(self, pace: Pace, ratio: npt.NDArray[np.float32], counts: npt.NDArray[np.int64], seed: int) -> None:
         self._pace = pace

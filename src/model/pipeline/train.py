@@ -1,69 +1,39 @@
 """Train: processed batches -> an MLflow run and a registered model version with the alias `challenger`.
 
-Batches accumulate: --batches 0-4 trains on everything in batches 0 to 4, from scratch.
+Batches accumulate: --batches 0-4 trains on everything in batches 0 to 4, from scratch. With --warm-start champion it
+goes on from the champion instead and learns from those of the batches alone that the champion has not seen.
 """
 
 import argparse
-import hashlib
 import json
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from src.model import command
 from src.model.command import Context, Outcome
 from src.model.data.batches import parse_batches
-from src.model.data.manifest import code_digest
-from src.model.data.storage import file_lock, saying_what_failed
+from src.model.data.storage import file_lock
 from src.model.evaluation.metrics import classification_metrics
 from src.model.evaluation.plots import learning_plot
 from src.model.labels import is_positive
 from src.model.learners import load_model, make_learner
-from src.model.learners.base import Fitted, Learner, LearningPoint
-from src.model.pipeline.inputs import Processed, train_files, training_blocks, validation_rows
+from src.model.learners.base import LearningPoint
+from src.model.pipeline.inputs import train_files, validation_rows
+from src.model.pipeline.plan import HISTORY, Plan, fit_into, serving_bytes
 from src.model.pipeline.tuned import with_tuned
+from src.model.pipeline.warm_start import warm_start
 from src.model.provenance import git_sha, lock_digest
 from src.model.tracking.base import CHALLENGER, Run, Version
-
-_HISTORY = "history.json"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that decides a model: equal plans have equal fingerprints and make equal models."""
-
-    learner: Learner
-    batches: tuple[int, ...]
-    files: Sequence[Processed]
-    validation_share: float
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {
-            "learner": self.learner.name,
-            "batches": " ".join(map(str, self.batches)),
-            "validation_share": self.validation_share,
-            **{f"{self.learner.name}.{key}": value for key, value in self.learner.parameters.items()},
-        }
-
-    @property
-    def code(self) -> str:
-        return code_digest("learners", "artifact.py", "classifier.py", "labels.py", "rows.py", "text.py", "weights.py")
-
-    @property
-    def fingerprint(self) -> str:
-        decisive = [self.parameters, self.code, lock_digest(), [file.sha256 for file in self.files]]
-        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.train")
     parser.add_argument("--batches", required=True, nargs="+", metavar="K", help='"0 1 2", 0,1,2, 0-4 or all')
+    parser.add_argument("--warm-start", default="", metavar="VERSION", help="go on from this version or alias")
     parser.add_argument("--force", action="store_true", help="train even if this very model is registered already")
     return parser
 
@@ -73,6 +43,9 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     numbers = parse_batches(" ".join(args.batches), settings.batches)
     plan = Plan(make_learner(settings), numbers, train_files(context, numbers), settings.validation_share)
     context.tracker.check()
+    if args.warm_start:
+        warm = warm_start(args.warm_start, plan.learner, plan.files, plan.validation_share, context)
+        plan = replace(plan, learner=warm.learner, warm=warm)
     known = None if args.force else context.registry.find(plan.fingerprint)
     if known is not None:
         context.registry.set_alias(CHALLENGER, known.number)
@@ -96,7 +69,7 @@ def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[
         run.inputs([file.data_set(context.storage, "training") for file in plan.files])
         folder = context.settings.cache_dir / "fitted" / plan.fingerprint
         if force or not folder.exists():
-            _fit(plan, context, folder, record)
+            fit_into(folder, plan, context, record)  # kept: a registry that fails later costs no second training
         figures = _describe(plan, context, run, folder)
         version = context.registry.register(run, folder / "model", {**record, **_summary_tags(plan)})
         context.registry.set_alias(CHALLENGER, version.number)
@@ -105,38 +78,17 @@ def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[
     return version, figures
 
 
-def _fit(plan: Plan, context: Context, folder: Path, record: Mapping[str, str]) -> None:
-    """Learn, and keep model and history in `folder`: a registry that fails later costs no second training."""
-    storage, share = context.storage, plan.validation_share
-    begun = time.perf_counter()
-    with saying_what_failed(folder), context.progress(f"Training {plan.learner.name}") as advance:
-        fitted: Fitted = plan.learner.fit(
-            lambda: training_blocks(storage, plan.files, share), validation_rows(storage, plan.files, share), advance
-        )
-    history = [{"step": point.step, "metrics": dict(point.metrics)} for point in fitted.history]
-    story = {"axis": fitted.axis, "history": history, "seconds": time.perf_counter() - begun}
-    with saying_what_failed(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
-            made = Path(aside) / "whole"
-            inputs = [asdict(file) for file in plan.files]
-            fitted.model.save(made / "model", {**record, "parameters": plan.parameters, "inputs": inputs})
-            (made / _HISTORY).write_text(json.dumps(story), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)
-            made.replace(folder)
-
-
 def _describe(plan: Plan, context: Context, run: Run, folder: Path) -> dict[str, float]:
     """Log how learning went and how well the saved model does on the validation rows."""
-    story = json.loads((folder / _HISTORY).read_text(encoding="utf-8"))
+    story = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
     history = [LearningPoint(**point) for point in story["history"]]
     for point in history:
         run.metrics({f"learning.{name}": value for name, value in point.metrics.items()}, step=point.step)
     rows = validation_rows(context.storage, plan.files, plan.validation_share)
     figures = {
         "train.seconds": story["seconds"],
-        "train.rows": float(sum(file.rows for file in plan.files) - len(rows)),
-        "model.bytes": float(sum(path.stat().st_size for path in (folder / "model").iterdir())),
+        "train.rows": float(story["rows"]),
+        "model.bytes": float(serving_bytes(folder / "model")),
     }
     if len(rows):
         model = load_model(folder / "model")
@@ -162,7 +114,7 @@ def _summary_tags(plan: Plan) -> dict[str, str]:
 
 
 def _outcome(plan: Plan, version: Version, figures: Mapping[str, float], *, skipped: bool) -> Outcome:
-    rows = sum(file.rows for file in plan.files)
+    rows = sum(file.rows for file in plan.fresh)
     data = {
         "step": "train",
         "skipped": skipped,
@@ -176,11 +128,14 @@ def _outcome(plan: Plan, version: Version, figures: Mapping[str, float], *, skip
         text = f"Unchanged, skipped: version {version.number} is this very model; it is the challenger now"
     else:
         accuracy = figures.get("validation.accuracy")
-        kept = rows - int(figures["train.rows"])
-        measured = f", accuracy {accuracy:.2%} on {kept:,} validation rows" if accuracy is not None else ""
+        measured = ""
+        if accuracy is not None:
+            measured = f", accuracy {accuracy:.2%} on {figures['validation.rows']:,.0f} validation rows"
+        start = f", going on from version {plan.warm.version.number}," if plan.warm else ""
         text = (
-            f"Trained: {plan.learner.name} on {rows - kept:,} rows of batches {plan.parameters['batches']} "
-            f"in {figures['train.seconds']:.1f} s{measured}\n  registered as version {version.number}, the challenger"
+            f"Trained: {plan.learner.name}{start} on {figures['train.rows']:,.0f} rows of batches "
+            f"{' '.join(map(str, plan.learned))} in {figures['train.seconds']:.1f} s{measured}\n"
+            f"  registered as version {version.number}, the challenger"
         )
     return Outcome(data, text)
 
