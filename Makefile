@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source batch batches warm_start trials model_version title message in out DATA
+USER_VARIABLES := source batch batches warm_start ignore_champion trials model_version title message in out DATA
 $(foreach name,$(USER_VARIABLES),$(eval override $(name) := $$(value $(name))))
 export $(USER_VARIABLES)
 
@@ -144,12 +144,24 @@ model-evaluate: .venv/.locked ## Evaluate the challenger, or model_version=, on 
 	@$(PY) -m src.model.pipeline.evaluate --model-version="$${model_version:-challenger}"
 
 .PHONY: model-promote
-model-promote: .venv/.locked ## Make the challenger the champion if it passes the gate (exit 4 if not)
-	@$(PY) -m src.model.pipeline.promote
+model-promote: .venv/.locked ## Make the challenger the champion if it passes the gate [ignore_champion=1]
+	@$(PY) -m src.model.pipeline.promote $${ignore_champion:+--ignore-champion}
 
 .PHONY: model-rollback
 model-rollback: .venv/.locked ## Make the previous champion the champion again
 	@$(PY) -m src.model.pipeline.promote --rollback
+
+.PHONY: model-curve
+model-curve: .venv/.locked ## Train on growing numbers of batches= (all): is retraining still worth it?
+	@$(PY) -m src.model.pipeline.curve --batches="$${batches:-all}"
+
+.PHONY: model-findings
+model-findings: .venv/.locked ## Near duplicates and suspicious labels in batches= (all), for people to look at
+	@$(PY) -m src.model.pipeline.findings --batches="$${batches:-all}"
+
+.PHONY: model-reproduce
+model-reproduce: .venv/.locked ## Train model_version= (champion) again from its record and compare bit by bit
+	@$(PY) -m src.model.pipeline.reproduce --model-version="$${model_version:-champion}"
 
 .PHONY: model-predict
 model-predict: .venv/.locked ## Judge one review: title= message= [model_version=]

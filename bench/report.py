@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from bench.systems import SYSTEMS
+from src.model.evaluation.intervals import log_losses, mean_interval, wilson
+from src.model.labels import is_positive
 
-_Z = 1.96
-_DRAWS = 1_000
 OURS, PEER = "#2b6cb0", "#a0aec0"
 FIGURES = (
     ("train_wall_seconds", "training, wall s", "{:.1f}"),
@@ -24,30 +23,14 @@ FIGURES = (
 )
 
 
-def accuracy_interval(right: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Return the accuracy and its 95 % interval by Wilson (1927), "Probable inference", eq. 3."""
-    share, n = float(right.mean()), right.size
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return share, float(centre - half), float(centre + half)
-
-
-def loss_interval(losses: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the mean and its 95 % interval by the percentile bootstrap (Efron 1979), seeded."""
-    random = np.random.default_rng(0)
-    means = [losses[random.integers(losses.size, size=losses.size)].mean() for _ in range(_DRAWS)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(losses.mean()), float(low), float(high)
-
-
 def judged(round_: Mapping[str, Any]) -> dict[str, Any]:
     """Return accuracy and log loss of one round's scores, each as value, low, high."""
     positive = np.array(round_["score"]["positive"], np.bool_)
-    probability = np.clip(np.array(round_["score"]["probability"]), 1e-15, 1 - 1e-15)
-    losses = -np.log(np.where(positive, probability, 1 - probability))
+    probability = np.array(round_["score"]["probability"])
+    right, losses = is_positive(probability) == positive, log_losses(positive, probability)
     return {
-        "accuracy": accuracy_interval((probability >= 0.5) == positive),  # noqa: PLR2004 - the threshold of all systems
-        "log_loss": loss_interval(losses),
+        "accuracy": (float(right.mean()), *wilson(int(right.sum()), right.size)),
+        "log_loss": (float(losses.mean()), *mean_interval(losses)),
         "test_rows": positive.size,
     }
 

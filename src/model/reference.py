@@ -24,6 +24,9 @@ _TARGET = re.compile(r"^([a-z0-9-]+):.*## (.+)$", re.MULTILINE)
 COMMANDS = (
     *(step.module for step in STEPS),
     "src.model.pipeline.tune",
+    "src.model.pipeline.curve",
+    "src.model.pipeline.findings",
+    "src.model.pipeline.reproduce",
     "src.model.pipeline.predict",
     "src.model.pipeline.score",
     "src.model.pipeline.run",

@@ -21,7 +21,12 @@ FIELDS: tuple[tuple[str, pa.DataType], ...] = (
 COLUMNS = tuple(name for name, _ in FIELDS)
 
 # Different salts keep the decisions below independent of each other for one and the same row.
-_SALTS = {"batch": 0x9E3779B97F4A7C15, "validation": 0xD1B54A32D192ED03, "test": 0x8CB92BA72F3D8DD7}
+_SALTS = {
+    "batch": 0x9E3779B97F4A7C15,
+    "validation": 0xD1B54A32D192ED03,
+    "test": 0x8CB92BA72F3D8DD7,
+    "fold": 0xE7037ED1A0B428DB,
+}
 
 
 def schema(extra: Iterable[str] = ()) -> pa.Schema:
@@ -51,6 +56,11 @@ def _scatter(ids: npt.NDArray[np.uint64], salt: int) -> npt.NDArray[np.uint64]:
 def batch_numbers(ids: npt.NDArray[np.uint64], batches: int) -> npt.NDArray[np.intp]:
     """Return the batch 0..batches-1 of every row, shape (n,)."""
     return (_scatter(ids, _SALTS["batch"]) % np.uint64(batches)).astype(np.intp)
+
+
+def fold_numbers(ids: npt.NDArray[np.uint64], folds: int) -> npt.NDArray[np.intp]:
+    """Return the fold 0..folds-1 of every row, shape (n,); equal rows share a fold."""
+    return (_scatter(ids, _SALTS["fold"]) % np.uint64(folds)).astype(np.intp)
 
 
 def _chosen(ids: npt.NDArray[np.uint64], share: float, salt: int) -> npt.NDArray[np.bool_]:

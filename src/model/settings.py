@@ -98,9 +98,24 @@ class Settings(BaseSettings):
     promote_min_recall: Share = Field(0.70, description="Recall each label must reach.")
     promote_min_roc_auc: Share = Field(0.85, description="ROC-AUC a champion must reach.")
     promote_max_log_loss: Annotated[float, Field(gt=0)] = Field(0.60, description="Log loss it must not exceed.")
-    promote_max_accuracy_drop: Share = Field(
-        0.005, description="Accuracy it may lose against the champion, on the same test rows."
+    promote_max_ece: Share = Field(0.15, description="Expected calibration error it must not exceed.")
+    promote_max_model_bytes: Positive = Field(20_000_000, description="Size its files must not exceed, in bytes.")
+    promote_max_latency_us: Annotated[float, Field(gt=0)] = Field(
+        10_000.0, description="Median time of judging one review, in microseconds."
     )
+    promote_min_functionality: Share = Field(
+        0.6, description="Behavioural cases of minimum functionality it must pass."
+    )
+    promote_min_invariance: Share = Field(0.8, description="Behavioural cases of invariance it must pass.")
+    promote_min_directional: Share = Field(0.7, description="Behavioural cases of direction it must pass.")
+    promote_max_accuracy_drop: Share = Field(
+        0.01, description="Accuracy it may lose against the champion, at the low end of the 95 % interval."
+    )
+    promote_max_log_loss_rise: Annotated[float, Field(ge=0)] = Field(
+        0.02, description="Log loss it may add to the champion's, at the high end of the 95 % interval."
+    )
+    promote_max_slice_drop: Share = Field(0.03, description="Accuracy it may lose in a slice, beyond chance.")
+    slice_min_rows: Positive = Field(100, description="A slice of fewer test rows is reported, not judged.")
 
     # MLflow
     mlflow_tracking_uri: str = Field(

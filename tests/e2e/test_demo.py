@@ -13,8 +13,8 @@ def demo(tracked: Workspace) -> Workspace:
 
 def test_the_story_of_the_demo(demo: Workspace) -> None:
     """Two models, the second better and promoted, three predictions, and what to type next; again is no harm."""
-    first = demo.run("pipeline.demo", "--source", "synthetic:6000@7")
-    data = demo.ok("pipeline.demo", "--source", "synthetic:6000@7")
+    first = demo.run("pipeline.demo", "--source", "synthetic:12000@7")
+    data = demo.ok("pipeline.demo", "--source", "synthetic:12000@7")
     rounds = list(data["rounds"].values())
 
     assert 0 == first.code, first.err

@@ -165,3 +165,12 @@ def small(workspace: Workspace) -> Workspace:
     workspace.ok("data.preprocess_batch", "--batch", "0 1")
     workspace.ok("data.preprocess_test")
     return workspace
+
+
+@pytest.fixture
+def champion(small: Workspace) -> Workspace:
+    """A workspace with tracking off and version 1 as the champion."""
+    small.ok("pipeline.train", "--batches", "0")
+    small.ok("pipeline.evaluate")
+    small.ok("pipeline.promote")
+    return small

@@ -11,7 +11,9 @@ from tests.conftest import ROOT
 
 MODEL = ROOT / "src" / "model"
 SOURCES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "src").rglob("*.py"))
-PURE_FILES = {f"src/model/{name}.py" for name in ("artifact", "classifier", "labels", "rows", "text", "weights")}
+PURE_FILES = {
+    f"src/model/{name}.py" for name in ("artifact", "classifier", "labels", "language", "rows", "text", "weights")
+}
 PURE = [
     name for name in SOURCES if name in PURE_FILES or name.startswith(("src/model/evaluation/", "src/model/learners/"))
 ]

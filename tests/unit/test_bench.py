@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.report import accuracy_interval, judged, loss_interval, ratios, summarised, table, write_page
+from bench.report import judged, ratios, summarised, table, write_page
 from tests.conftest import ROOT
 
 
@@ -57,20 +57,6 @@ def test_ratios_compare_within_the_run(result) -> None:  # type: ignore[no-untyp
     assert "15.0 times" in said
     assert "0.25 of fastText" in said
     assert "30.0 times" in said
-
-
-def test_wilsons_interval() -> None:
-    """90 of 100 gives 82.6 to 94.5 %, as printed in tables."""
-    assert pytest.approx((0.9, 0.8256, 0.9448), abs=1e-4) == accuracy_interval(np.arange(100) < 90)
-
-
-def test_the_bootstrap_interval_holds_the_mean_and_narrows() -> None:
-    """More rows, less doubt."""
-    losses = np.random.default_rng(1).exponential(size=4_000)
-    few, many = loss_interval(losses[:100]), loss_interval(losses)
-
-    assert few[1] < few[0] < few[2]
-    assert many[2] - many[1] < few[2] - few[1]
 
 
 def test_log_loss_is_bounded_where_a_system_is_sure_and_wrong() -> None:

@@ -142,4 +142,4 @@ def code_digest(*modules: str) -> str:
 
 def data_code() -> str:
     """Return the code version of the data pipeline: everything that decides a data file's bytes."""
-    return code_digest("data", "text.py", "rows.py")
+    return code_digest("data", "text.py", "rows.py", "language.py")

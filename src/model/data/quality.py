@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from src.model.language import looks_non_english
 from src.model.rows import POSITIVE
 
 SAMPLES = 100
@@ -15,8 +16,6 @@ SAMPLES = 100
 LENGTH_EDGES = (0, 1, 10, 20, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
 """Lower edges of the length buckets, in bytes of title and text together; the last one is open."""
 
-_STOP_WORDS = r"(?i)\b(?:the|and|is|it|of|this|was|that|with|for|to|have|are|but|not|you|my|they|very|would)\b"
-_MIN_WORDS, _MIN_STOP_SHARE = 8, 0.05
 _DAMAGE = "\ufffd|Ã[\u0080-\u00bf]|â€|Â[\u00a0-\u00bf]"
 
 # Findings that one row shows by itself; `duplicates`, `conflicts` and `overlap` need all rows.
@@ -70,13 +69,11 @@ def split_statistics(blocks: Iterable[pl.DataFrame]) -> SplitStatistics:
 
 def _row_findings() -> list[pl.Expr]:
     both = pl.col("title") + " " + pl.col("text")
-    words = both.str.count_matches(r"\S+")
-    stop_words = both.str.count_matches(_STOP_WORDS)
     return [
         (pl.col("title").str.strip_chars() == "").alias("empty_title"),
         (pl.col("text").str.strip_chars() == "").alias("empty_text"),
         both.str.contains(_DAMAGE).alias("encoding_damage"),
-        ((words >= _MIN_WORDS) & (stop_words < words * _MIN_STOP_SHARE)).alias("non_english"),
+        looks_non_english(both).alias("non_english"),
     ]
 
 

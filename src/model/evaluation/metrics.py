@@ -2,7 +2,13 @@
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import brier_score_loss, log_loss, precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    log_loss,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
 from src.model.errors import DataError
 from src.model.labels import LABELS, is_positive
@@ -17,9 +23,10 @@ def classification_metrics(positive: npt.NDArray[np.bool_], probability: npt.NDA
 
     Returns:
         accuracy; precision, recall and f1 of each label (`precision_negative`, …) and their unweighted means
-        (`precision_macro`, …); roc_auc, the area under the receiver operating characteristic (Fawcett 2006),
-        where both labels occur; log_loss in nats, probabilities clipped at machine precision; brier, the mean
-        squared error of the probability (Brier 1950); ece, the expected calibration error; rows.
+        (`precision_macro`, …); roc_auc, the area under the receiver operating characteristic (Fawcett 2006), and
+        pr_auc, the average precision of positive (Davis & Goadrich 2006), both where both labels occur; log_loss in
+        nats, probabilities clipped at machine precision; brier, the mean squared error of the probability (Brier
+        1950); ece, the expected calibration error; rows.
 
     Raises:
         DataError: no rows.
@@ -35,6 +42,7 @@ def classification_metrics(positive: npt.NDArray[np.bool_], probability: npt.NDA
         figures[f"{name}_macro"] = float(values.mean())
     if positive.any() and not positive.all():
         figures["roc_auc"] = float(roc_auc_score(positive, probability))
+        figures["pr_auc"] = float(average_precision_score(positive, probability))
     figures["log_loss"] = float(log_loss(positive, probability, labels=[False, True]))
     figures["brier"] = float(brier_score_loss(positive, probability))
     figures["ece"] = expected_calibration_error(positive, probability)

@@ -6,8 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
 
+from src.model.evaluation.behaviour import Rate
+from src.model.evaluation.intervals import Interval
 from src.model.evaluation.metrics import expected_calibration_error, reliability
+from src.model.evaluation.slices import Slice
 from src.model.labels import LABELS
 from src.model.learners.base import LearningPoint
 
@@ -75,4 +79,102 @@ def calibration_plot(positive: npt.NDArray[np.bool_], probability: npt.NDArray[n
     axes.set(xlabel="probability of positive", ylabel="share truly positive", title=f"{title}\nECE {error:.3f}")
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def roc_plot(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str) -> Figure:
+    """Draw true against false positives over all thresholds (Fawcett 2006)."""
+    figure = Figure(**STYLE)
+    axes = figure.add_subplot()
+    false_rate, true_rate, _ = roc_curve(positive, probability)
+    axes.plot([0, 1], [0, 1], "--", color=GREY, label="chance")
+    axes.plot(false_rate, true_rate, color=BLUE, label="model")
+    axes.set(xlabel="negative reviews called positive", ylabel="positive reviews called positive", title=title)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def precision_recall_plot(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str) -> Figure:
+    """Draw precision against recall of both labels over all thresholds (Davis & Goadrich 2006)."""
+    figure = Figure(**STYLE)
+    axes = figure.add_subplot()
+    for truth, scores, colour, label in (
+        (~positive, 1 - probability, ORANGE, LABELS[0]),
+        (positive, probability, BLUE, LABELS[1]),
+    ):
+        precision, recall, _ = precision_recall_curve(truth, scores)
+        axes.plot(recall, precision, color=colour, label=label)
+    axes.set(xlabel="recall", ylabel="precision", title=title, ylim=(min(0.5, positive.mean()), 1.01))
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, loc="lower left")
+    return figure
+
+
+def slices_plot(slices: Sequence[Slice], overall: float, title: str) -> Figure:
+    """Draw each slice's accuracy with its interval; those with too few rows to be judged in grey."""
+    figure = Figure(figsize=(8, 1.2 + 0.32 * len(slices)), layout="constrained")
+    axes = figure.add_subplot()
+    for place, part in enumerate(slices):
+        colour = BLUE if part.judged else GREY
+        axes.plot(part.interval, [place, place], color=colour, alpha=0.6)
+        axes.plot(part.accuracy, place, "o", color=colour)
+    axes.axvline(overall, linestyle="--", color=GREY, linewidth=1, label="all rows")
+    axes.set_yticks(range(len(slices)), [f"{part.name} ({part.rows:,})" for part in slices])
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set(xlabel="accuracy and its 95 % interval", title=title)
+    axes.grid(alpha=0.25, axis="x")
+    axes.legend(frameon=False)
+    return figure
+
+
+def behaviour_plot(rates: Sequence[Rate], title: str) -> Figure:
+    """Draw the share of passed cases of each capability."""
+    figure = Figure(figsize=(8, 1.2 + 0.3 * len(rates)), layout="constrained")
+    axes = figure.add_subplot()
+    colours = {"minimum": BLUE, "invariance": ORANGE, "directional": GREY}
+    for kind, colour in colours.items():
+        places = [place for place, rate in enumerate(rates) if rate.kind == kind]
+        axes.barh(places, [rates[place].share for place in places], color=colour, label=kind)
+    for place, rate in enumerate(rates):
+        axes.text(1.01, place, f"{rate.passed} of {rate.cases}", va="center", fontsize=9)
+    axes.set_yticks(range(len(rates)), [rate.capability for rate in rates])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set(xlabel="cases passed", title=title)
+    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
+    return figure
+
+
+def curve_plot(
+    rows: Sequence[int],
+    accuracy: Sequence[float],
+    intervals: Sequence[Interval],
+    gains: Sequence[float],
+    gain_intervals: Sequence[Interval],
+) -> Figure:
+    """Draw accuracy by training rows, and what each batch after the first added, all with their intervals."""
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.fill_between(
+        rows, [i.low for i in intervals], [i.high for i in intervals], color=BLUE, alpha=0.15, linewidth=0
+    )
+    left.plot(rows, accuracy, "o-", color=BLUE)
+    left.set(xlabel="training rows", ylabel="accuracy on the test rows", title="All batches so far, and 95 % intervals")
+    left.xaxis.set_major_formatter("{x:,.0f}")
+    left.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
+    places = range(2, len(gains) + 2)
+    colours = [BLUE if interval.low > 0 else GREY for interval in gain_intervals]
+    for place, gain, interval, colour in zip(places, gains, gain_intervals, colours, strict=True):
+        right.plot([place, place], [100 * interval.low, 100 * interval.high], color=colour, alpha=0.7)
+        right.plot(place, 100 * gain, "o", color=colour)
+    right.axhline(0, color="black", linewidth=0.8)
+    right.set_xticks(list(places))
+    right.set(
+        xlabel="batch added", ylabel="gain, points of accuracy", title="What each batch added (blue: surely more)"
+    )
+    for axes in (left, right):
+        axes.grid(alpha=0.25)
     return figure

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from src.model.artifact import read_description
 from src.model.errors import UsageError
 from src.model.learners.base import Learner, SentimentModel
 from src.model.settings import Settings
 
-__all__ = ["LEARNERS", "load_model", "make_learner"]
+__all__ = ["LEARNERS", "load_model", "make_learner", "recorded_settings"]
 
 
 def _tfidf(settings: Settings) -> Learner:
@@ -64,6 +65,19 @@ LEARNERS = tuple(_LEARNERS)
 def make_learner(settings: Settings) -> Learner:
     """Return the learner that `REVIEWS_LEARNER` names, with its parameters."""
     return _LEARNERS[settings.learner](settings)
+
+
+def recorded_settings(parameters: Mapping[str, Any], settings: Settings) -> Settings:
+    """Return the settings with which a model was trained, from its recorded parameters (`hashed.bits`, …).
+
+    Raises:
+        KeyError: the record names no learner.
+    """
+    name = parameters["learner"]
+    mine = {key.removeprefix(f"{name}."): value for key, value in parameters.items() if key.startswith(f"{name}.")}
+    known = Settings.model_fields
+    fields = {f"{name}_{key}" if f"{name}_{key}" in known else key: value for key, value in mine.items()}
+    return settings.model_copy(update={"learner": name, **fields})
 
 
 def load_model(folder: Path) -> SentimentModel:

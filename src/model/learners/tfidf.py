@@ -23,6 +23,7 @@ from src.model.artifact import read_description, write_description
 from src.model.classifier import INTERCEPT, Contribution, Probabilities
 from src.model.errors import ModelError
 from src.model.labels import is_positive
+from src.model.learners import skops_file
 from src.model.learners.base import Fitted, LearningPoint, Reviews, refuse_too_little
 from src.model.text import BORDER, TOKEN_PATTERN, document, folded
 
@@ -143,7 +144,7 @@ class TfidfModel:
         folder.mkdir(parents=True, exist_ok=True)
         # skops describes each entry of a dictionary on its own: minutes for a vocabulary, which is a list of words.
         (folder / _VOCABULARY).write_text(json.dumps(self._vocabulary), encoding="utf-8")
-        skops.io.dump(self._pipeline, folder / _PIPELINE)
+        skops_file.dump(self._pipeline, folder / _PIPELINE)
         write_description(folder, "tfidf", [_VOCABULARY, _PIPELINE], {"training": dict(training)})
 
     @classmethod

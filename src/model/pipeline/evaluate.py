@@ -1,25 +1,68 @@
-"""Evaluate: a model version on processed/test.parquet -> metrics and plots on its run, figures on the version."""
+"""Evaluate: a model version on processed/test.parquet -> figures, plots and the model card on its run and version.
+
+Figures come with 95 % intervals, for all rows and for slices of them, beside the pass rates of the behavioural cases.
+"""
 
 import argparse
+import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from matplotlib.figure import Figure
 
 from src.model import command
+from src.model.artifact import read_description
 from src.model.command import Context, Outcome
-from src.model.data.tables import open_table, read_blocks
-from src.model.evaluation.metrics import classification_metrics, confusion
-from src.model.evaluation.plots import calibration_plot, confusion_plot, score_plot
+from src.model.evaluation import behaviour, card, plots
+from src.model.evaluation.behaviour import Rate
+from src.model.evaluation.gate import Examined
+from src.model.evaluation.intervals import Interval, bootstrap_intervals
+from src.model.evaluation.metrics import confusion
+from src.model.evaluation.slices import Slice, slice_figures
 from src.model.learners import load_model
-from src.model.learners.base import SentimentModel
-from src.model.pipeline.inputs import Processed, evaluation_file, reviews
+from src.model.pipeline.examine import Answers, answer, examined
+from src.model.pipeline.inputs import Processed, evaluation_file
+from src.model.pipeline.train import FOOTPRINT
 from src.model.tracking.base import CHALLENGER, TEST_DIGEST_TAG, TEST_TAG, Run, Version, resolve
 
-_SCORE_ROWS = 5_000
-_TAGGED = ("accuracy", "recall_negative", "recall_positive", "roc_auc", "log_loss")  # what the gate looks at
+_TAGGED = ("accuracy", "recall_negative", "recall_positive", "roc_auc", "log_loss", "ece")
+_CARD = "card/model_card.html"
+_SHOWN_FAILURES = 3
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that was found out about a version."""
+
+    answers: Answers
+    examined: Examined
+    intervals: Mapping[str, Interval]
+    slices: Sequence[Slice]
+    outcomes: Sequence[behaviour.Outcome]
+
+    @property
+    def rates(self) -> list[Rate]:
+        return behaviour.rates(self.outcomes)
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        failed = [
+            {**asdict(outcome.case), "probabilities": outcome.probabilities}
+            for outcome in self.outcomes
+            if not outcome.passed
+        ]
+        return {
+            "metrics": dict(self.examined.figures),
+            "intervals": {name: list(interval) for name, interval in self.intervals.items()},
+            "slices": [asdict(part) for part in self.slices],
+            "behaviour": [{**asdict(rate), "share": rate.share} for rate in self.rates],
+            "behaviour_failed": failed,
+            "model_bytes": self.examined.model_bytes,
+        }
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,72 +73,124 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     version = resolve(context.registry, args.model_version)
-    figures = evaluate(context, version)
-    data = {"step": "evaluate", "model_version": version.number, "run_id": version.run_id, "metrics": figures}
-    return Outcome(data, _table(version.number, figures))
-
-
-def evaluate(context: Context, version: Version) -> dict[str, float]:
-    """Score the test rows with a version; log figures and plots on its run, tag it with what the gate looks at."""
     test = evaluation_file(context)
-    model = load_model(context.registry.fetch(version))
-    positive, probability = _score(model, context, test)
-    figures = classification_metrics(positive, probability)
-    with context.tracker.resume(version.run_id) as run:
-        run.inputs([test.data_set(context.storage, "evaluation")])
-        run.metrics({f"{TEST_TAG}{name}": value for name, value in figures.items()})
-        _log_plots(run, positive, probability, version.number)
+    folder = context.registry.fetch(version)
+    found = _evaluate(folder, context, test)
+    place = f"reports/model_card_{version.number}"
+    with context.tracker.resume(version.run_id) as record:
+        record.inputs([test.data_set(context.storage, "evaluation")])
+        _log(record, found)
+        facts = _facts(found, version, folder, context, test)
+        _log_pictures(record, found, facts, context, place)
+        link = record.link(_CARD)
+    about = card.summary(facts) + (f" [Model card]({link})" if link else f" Model card: {place}.html")
+    context.registry.describe(version.number, about)
+    figures = found.examined.figures
     tags = {f"{TEST_TAG}{name}": f"{figures[name]:.6f}" for name in _TAGGED if name in figures}
     context.registry.tag(version.number, tags)
     context.registry.tag(version.number, {TEST_DIGEST_TAG: test.sha256})  # last: now the figures are all there
+    data = {
+        "step": "evaluate", "model_version": version.number, "run_id": version.run_id, **found.as_json,
+        "latency_us": found.examined.latency_us,
+    }  # fmt: skip
+    return Outcome(data, _text(version.number, found, f"{context.storage.root}/{place}.html"))
+
+
+def _evaluate(folder: Path, context: Context, test: Processed) -> Evaluation:
+    model = load_model(folder)
+    answers = answer([model], context, test)
+    seen = examined(model, folder, answers, 0)
+    with context.progress("Resampling for intervals") as advance:
+        intervals = bootstrap_intervals(
+            answers.positive, seen.probability, seed=context.settings.seed, on_progress=advance
+        )
+    slices = slice_figures(answers.masks, answers.positive, seen.probability, context.settings.slice_min_rows)
+    return Evaluation(answers, seen, intervals, slices, behaviour.examine(model))
+
+
+def _log(record: Run, found: Evaluation) -> None:
+    ends = {f"{name}_{end}": getattr(i, end) for name, i in found.intervals.items() for end in ("low", "high")}
+    shares = {f"behaviour.{kind}": share for kind, share in found.examined.behaviour.items()}
+    figures = {**found.examined.figures, **ends, "latency_us": found.examined.latency_us}
+    record.metrics({f"{TEST_TAG}{name}": value for name, value in figures.items()} | shares)
+    record.text(json.dumps(found.as_json, indent=1), "evaluation.json")
+
+
+def _facts(found: Evaluation, version: Version, folder: Path, context: Context, test: Processed) -> card.CardFacts:
+    cost = [version.tags.get(name) for name in FOOTPRINT]
+    footprint = {"files to serve it": f"{found.examined.model_bytes / 1e6:.2f} MB"}
+    if all(cost):
+        seconds, rows, peak = (float(value or 0) for value in cost)
+        footprint["training"] = f"{seconds:.1f} s on {rows:,.0f} rows, at most {peak:,.0f} MB of memory, no accelerator"
+    footprint["judging one review"] = f"{found.examined.latency_us:,.0f} µs, median, on the machine that wrote this"
+    return card.CardFacts(
+        name=context.settings.model_name,
+        version=version.number,
+        description=read_description(folder),
+        test=asdict(test),
+        positive_share=float(found.answers.positive.mean()),
+        figures=found.examined.figures,
+        intervals=found.intervals,
+        slices=found.slices,
+        min_slice_rows=context.settings.slice_min_rows,
+        value_columns=found.answers.value_columns,
+        rates=found.rates,
+        footprint=footprint,
+        plots=("calibration", "roc", "slices") if "roc_auc" in found.intervals else ("calibration", "slices"),
+    )
+
+
+def _log_pictures(record: Run, found: Evaluation, facts: card.CardFacts, context: Context, place: str) -> None:
+    """Store the plots and the card with the run, and the card's page with the reports."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for kind, figure in _figures(found, facts.version).items():
+            figure.savefig(folder / f"{kind}.png", dpi=110)
+            record.file(folder / f"{kind}.png", "plots")
+        text = card.markdown(facts)
+        page = card.page(text, {kind: (folder / f"{kind}.png").read_bytes() for kind in facts.plots})
+        (folder / "model_card.md").write_text(text, encoding="utf-8")
+        (folder / "model_card.html").write_text(page, encoding="utf-8")
+        for path in (folder / "model_card.md", folder / "model_card.html", *(folder / f"{k}.png" for k in facts.plots)):
+            record.file(path, "card")
+    with context.storage.writing(f"{place}.html") as path:
+        path.write_text(page, encoding="utf-8")
+
+
+def _figures(found: Evaluation, number: int) -> dict[str, Figure]:
+    positive, probability = found.answers.positive, found.examined.probability
+    title = f"Version {number} on the test rows"
+    figures = {
+        "calibration": plots.calibration_plot(positive, probability, title),
+        "confusion": plots.confusion_plot(confusion(positive, probability), title),
+        "scores": plots.score_plot(positive, probability, title),
+        "slices": plots.slices_plot(found.slices, found.examined.figures["accuracy"], title),
+        "behaviour": plots.behaviour_plot(found.rates, f"Version {number}: behavioural cases"),
+    }
+    if "roc_auc" in found.intervals:  # of one label alone there is no curve
+        figures["roc"] = plots.roc_plot(positive, probability, title)
+        figures["precision_recall"] = plots.precision_recall_plot(positive, probability, title)
     return figures
 
 
-def _score(
-    model: SentimentModel, context: Context, test: Processed
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """Return the truth and the probability of positive of every test row, both of shape (n,)."""
-    path = context.storage.path(test.key)
-    truths, scores = [np.zeros(0, np.bool_)], [np.zeros(0)]
-    with open_table(path) as table:
-        total = table.metadata.num_rows
-    with context.progress("Evaluating") as advance:
-        for frame in read_blocks(path, ("polarity", "title", "text")):
-            for part in frame.iter_slices(_SCORE_ROWS):
-                block = reviews(part)
-                truths.append(block.positive)
-                scores.append(model.predict_proba(block.titles, block.texts))
-                advance(len(block), total)
-    return np.concatenate(truths), np.concatenate(scores)
-
-
-def _log_plots(
-    run: Run,
-    positive: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    probability: np.ndarray[tuple[int], np.dtype[np.float64]],
-    number: int,
-) -> None:
-    plots = {
-        "calibration.png": calibration_plot(positive, probability, f"Version {number} on the test rows"),
-        "confusion.png": confusion_plot(confusion(positive, probability), f"Version {number} on the test rows"),
-        "scores.png": score_plot(positive, probability, f"Version {number} on the test rows"),
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        for name, figure in plots.items():
-            path = Path(folder) / name
-            figure.savefig(path, dpi=110)
-            run.file(path, "plots")
-
-
-def _table(number: int, figures: dict[str, float]) -> str:
+def _text(number: int, found: Evaluation, page: str) -> str:
+    figures, intervals = found.examined.figures, found.intervals
     lines = [f"Evaluated: version {number} on {figures['rows']:,.0f} test rows"]
     lines.append(f"  {'':10}{'precision':>10}{'recall':>10}{'f1':>10}")
     for label in ("negative", "positive", "macro"):
         values = (figures[f"{name}_{label}"] for name in ("precision", "recall", "f1"))
         lines.append(f"  {label:10}" + "".join(f"{value:10.2%}" for value in values))
-    auc = f", ROC-AUC {figures['roc_auc']:.4f}" if "roc_auc" in figures else ""
-    lines.append(f"  accuracy {figures['accuracy']:.2%}{auc}, log loss {figures['log_loss']:.4f}, "
-                 f"Brier {figures['brier']:.4f}, ECE {figures['ece']:.4f}")  # fmt: skip
+    for name in ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "ece"):
+        if name in figures:
+            ends = "   95 % {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
+            lines.append(f"  {name:10}{figures[name]:10.4f}{ends}")
+    judged = sorted((part for part in found.slices if part.judged), key=lambda part: part.accuracy)
+    lines.append(
+        "  weakest slices: " + ", ".join(f"{part.name} {part.accuracy:.1%}" for part in judged[:_SHOWN_FAILURES])
+    )
+    shares = ", ".join(f"{kind} {share:.0%}" for kind, share in found.examined.behaviour.items())
+    lines.append(f"  behavioural cases passed: {shares}")
+    lines.append(f"  model card: {page}")
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """Processed files as the learner and the judge read them, refused where they are out of date."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,10 +77,15 @@ def training_blocks(storage: Storage, files: Sequence[Processed], share: float) 
 
 def validation_rows(storage: Storage, files: Sequence[Processed], share: float) -> Reviews:
     """Return the rows of all files that are kept for validation."""
-    blocks = [
+    return joined_reviews(
         reviews(frame.filter(pl.Series(is_validation(frame["row_id"].to_numpy(), share))))
         for frame in _frames(storage, files)
-    ]
+    )
+
+
+def joined_reviews(parts: Iterable[Reviews]) -> Reviews:
+    """Return consecutive blocks as one."""
+    blocks = list(parts)
     return Reviews(
         [title for block in blocks for title in block.titles],
         [text for block in blocks for text in block.texts],

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import resource
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,8 +84,13 @@ def fit_into(folder: Path, plan: Plan, context: Context, record: Mapping[str, st
     begun = time.perf_counter()
     with saying_what_failed(folder), context.progress(f"Training {plan.learner.name}") as advance:
         fitted: Fitted = plan.learner.fit(blocks, validation_rows(storage, plan.files, share), advance)
-    history = [{"step": point.step, "metrics": dict(point.metrics)} for point in fitted.history]
-    story = {"axis": fitted.axis, "history": history, "seconds": time.perf_counter() - begun, "rows": rows}
+    story = {
+        "axis": fitted.axis,
+        "history": [{"step": point.step, "metrics": dict(point.metrics)} for point in fitted.history],
+        "seconds": time.perf_counter() - begun,
+        "rows": rows,
+        "peak_mb": _peak_mb(),
+    }
     with saying_what_failed(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
@@ -102,6 +109,11 @@ def fit_into(folder: Path, plan: Plan, context: Context, record: Mapping[str, st
             (made / HISTORY).write_text(json.dumps(story), encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
+
+
+def _peak_mb() -> float:
+    """Return the most memory this process has held, in MB; macOS counts in bytes, others in kibibytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def serving_bytes(folder: Path) -> int:

@@ -1,123 +1,179 @@
-"""Promote: make the challenger the champion if its test figures pass every rule, or say which they miss.
+"""Promote: make the challenger the champion if it passes every rule and is better beyond chance, or say why not.
 
-Exit code 0 where the champion changed or the challenger is the champion already, 4 where the challenger was kept
-back. --rollback makes the previous champion the champion again.
+Both models judge the same test rows anew. Exit code 0 where the champion changed or the challenger is the champion
+already, 4 where the challenger was kept back or the two are a tie. --rollback makes the previous champion the champion
+again.
 """
 
 import argparse
+import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 from src.model import command
 from src.model.command import Context, Outcome
-from src.model.errors import GateError, UsageError
-from src.model.pipeline.inputs import evaluation_file
+from src.model.data.storage import machine_lock
+from src.model.errors import GateError, ModelError, UsageError
+from src.model.evaluation.gate import Judged, Limits, Rule, Verdict, judge
+from src.model.learners import load_model
+from src.model.learners.base import SentimentModel
+from src.model.pipeline.inputs import Processed, evaluation_file
 from src.model.settings import Settings
 from src.model.tracking import Registry
-from src.model.tracking.base import CHALLENGER, CHAMPION, PREVIOUS, TEST_DIGEST_TAG, TEST_TAG, Version, resolve
+from src.model.tracking.base import CHALLENGER, CHAMPION, PREVIOUS, TEST_DIGEST_TAG, Version, resolve
 
 GATE_TAG, ROLLED_BACK = "gate", "rolled back"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One condition of the gate: a figure, the bound it is held to, and whether it holds."""
-
-    name: str
-    figure: float
-    bound: float
-    at_least: bool
-
-    @property
-    def passed(self) -> bool:
-        return self.figure >= self.bound if self.at_least else self.figure <= self.bound
+_WAIT_SECONDS = 120.0
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.promote")
     parser.add_argument("--rollback", action="store_true", help="make the previous champion the champion again")
+    parser.add_argument(
+        "--ignore-champion", action="store_true", help="judge by the absolute rules alone, as if there were no champion"
+    )
     return parser
 
 
-def judge(figures: Mapping[str, float], champion: Mapping[str, float] | None, settings: Settings) -> list[Rule]:
-    """Return the gate's rules with the challenger's figures; pure.
-
-    `champion` are the champion's figures on the same test rows, or None where there is no such comparison.
-    """
-    floors = {
-        "accuracy": settings.promote_min_accuracy,
-        "recall_negative": settings.promote_min_recall,
-        "recall_positive": settings.promote_min_recall,
-        "roc_auc": settings.promote_min_roc_auc,
-    }
-    rules = [Rule(name, figures.get(name, 0.0), floor, at_least=True) for name, floor in floors.items()]
-    rules.append(Rule("log_loss", figures["log_loss"], settings.promote_max_log_loss, at_least=False))
-    if champion is not None:
-        bound = champion["accuracy"] - settings.promote_max_accuracy_drop
-        rules.append(Rule("accuracy_against_champion", figures["accuracy"], bound, at_least=True))
-    return rules
+def limits(settings: Settings) -> Limits:
+    """Return the bounds that the settings name."""
+    return Limits(
+        min_accuracy=settings.promote_min_accuracy,
+        min_recall=settings.promote_min_recall,
+        min_roc_auc=settings.promote_min_roc_auc,
+        max_log_loss=settings.promote_max_log_loss,
+        max_ece=settings.promote_max_ece,
+        max_model_bytes=settings.promote_max_model_bytes,
+        max_latency_us=settings.promote_max_latency_us,
+        min_behaviour={
+            "minimum": settings.promote_min_functionality,
+            "invariance": settings.promote_min_invariance,
+            "directional": settings.promote_min_directional,
+        },
+        max_accuracy_drop=settings.promote_max_accuracy_drop,
+        max_log_loss_rise=settings.promote_max_log_loss_rise,
+        max_slice_drop=settings.promote_max_slice_drop,
+        min_slice_rows=settings.slice_min_rows,
+    )
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    if args.rollback:
-        return _roll_back(context.registry)
-    challenger = resolve(context.registry, CHALLENGER)
-    champion = context.registry.by_alias(CHAMPION)
+    with _one_at_a_time(context):
+        if args.rollback:
+            return _roll_back(context.registry)
+        return _promote(context, ignoring=args.ignore_champion)
+
+
+def _one_at_a_time(context: Context) -> AbstractContextManager[None]:
+    """Let a second promotion on this machine wait, whatever data folder it works in."""
+    store = context.settings.mlflow_tracking_uri or str(Path(context.storage.root).absolute())
+    return machine_lock("promote", f"{store}|{context.settings.model_name}", _WAIT_SECONDS)
+
+
+def _promote(context: Context, *, ignoring: bool) -> Outcome:
+    challenger, champion = resolve(context.registry, CHALLENGER), context.registry.by_alias(CHAMPION)
     if champion is not None and champion.number == challenger.number:
         data = {"step": "promote", "decision": "unchanged", "model_version": champion.number}
         return Outcome(data, f"Unchanged: version {champion.number} is the champion already")
-    figures = _figures(challenger)
-    rules = judge(figures, _comparable(context, champion, challenger), context.settings)
-    if challenger.tags.get(GATE_TAG) == ROLLED_BACK:
-        rules.append(Rule("not_rolled_back_before", 0.0, 1.0, at_least=True))
-    promoted = all(rule.passed for rule in rules)
-    if promoted:
-        # In this order a run that is killed in between is mended by running it again.
-        if champion is not None:
-            context.registry.set_alias(PREVIOUS, champion.number)
-        context.registry.set_alias(CHAMPION, challenger.number)
-    decision = "promoted" if promoted else "kept"
-    if promoted or challenger.tags.get(GATE_TAG) != ROLLED_BACK:
-        context.registry.tag(challenger.number, {GATE_TAG: decision})
+    test = evaluation_file(context)
+    _require_evaluated(challenger, test)
+    verdict = _verdict(context, challenger, None if ignoring else champion, test)
+    if verdict.decision == "promoted":
+        _move(context.registry, challenger, champion)
+    rolled_back = challenger.tags.get(GATE_TAG) == ROLLED_BACK
+    if verdict.decision == "promoted" or not rolled_back:
+        context.registry.tag(challenger.number, {GATE_TAG: verdict.decision})
+    rescored = champion is not None and champion.tags.get(TEST_DIGEST_TAG) != test.sha256
     data = {
         "step": "promote",
-        "decision": decision,
+        "decision": verdict.decision,
         "model_version": challenger.number,
         "former_champion": champion.number if champion else None,
-        "rules": [{**asdict(rule), "passed": rule.passed} for rule in rules],
+        "test_sha256": test.sha256,
+        "champion_evaluated_on_other_rows": rescored,
+        "rules": [{**asdict(rule), "passed": rule.passed} for rule in verdict.rules],
+        "comparison": asdict(verdict.comparison) if verdict.comparison else None,
+        "slices": [asdict(change) for change in verdict.slices],
     }
-    return Outcome(data, _table(rules, challenger, champion), 0 if promoted else GateError.exit_code)
+    _record(context, challenger, data, verdict)
+    text = _text(verdict, challenger.number, champion.number if champion else None, rescored=rescored)
+    return Outcome(data, text, 0 if verdict.decision == "promoted" else GateError.exit_code)
 
 
-def _figures(version: Version) -> dict[str, float]:
-    figures = {
-        key.removeprefix(TEST_TAG): float(value) for key, value in version.tags.items() if key.startswith(TEST_TAG)
-    }
+def _require_evaluated(version: Version, test: Processed) -> None:
     if TEST_DIGEST_TAG not in version.tags:  # set last, when all figures are there
-        msg = f"Version {version.number} has not been evaluated."
-        raise UsageError(msg, hint="Run make model-evaluate first.")
-    return figures
+        raise UsageError(f"Version {version.number} has not been evaluated.", hint="Run make model-evaluate first.")
+    if version.tags[TEST_DIGEST_TAG] != test.sha256:
+        msg = f"Version {version.number} was evaluated on other test rows than the present ones."
+        raise UsageError(msg, hint="Run make model-evaluate again.")
 
 
-def _comparable(context: Context, champion: Version | None, challenger: Version) -> Mapping[str, float] | None:
-    """Return the champion's figures on the rows the challenger was judged on, scoring them anew where need be.
+def _verdict(context: Context, challenger: Version, champion: Version | None, test: Processed) -> Verdict:
+    """Let both models judge the test rows, and the gate both models. Raises ModelError where one cannot be loaded."""
+    from src.model.pipeline.examine import answer, examined  # scikit-learn waits until there is something to judge
+
+    models = [_loaded(context, challenger)] + ([_loaded_champion(context, champion)] if champion else [])
+    answers = answer([model for model, _ in models], context, test)
+    seen = [examined(model, folder, answers, place) for place, (model, folder) in enumerate(models)]
+    vetoes = []
+    if challenger.tags.get(GATE_TAG) == ROLLED_BACK:
+        vetoes.append(Rule("not_rolled_back_before", 0.0, 1.0, at_least=True))
+    other = seen[1] if champion else None
+    return judge(seen[0], other, Judged(answers.positive, answers.masks), limits(context.settings), vetoes)
+
+
+def _loaded(context: Context, version: Version) -> tuple[SentimentModel, Path]:
+    folder = context.registry.fetch(version)
+    return load_model(folder), folder
+
+
+def _loaded_champion(context: Context, champion: Version) -> tuple[SentimentModel, Path]:
+    try:
+        return _loaded(context, champion)
+    except ModelError as error:
+        msg = f"The champion, version {champion.number}, cannot be compared with: {error.message}"
+        hint = "Go back with make model-rollback, or judge without it: make model-promote ignore_champion=1."
+        raise ModelError(msg, hint=hint) from error
+
+
+def _move(registry: Registry, challenger: Version, champion: Version | None) -> None:
+    """Point the aliases to the new champion, unless another promotion came first.
+
+    In this order a run that is killed in between is mended by running it again. Processes of one machine wait for each
+    other; a registry has no compare-and-set, so against other machines the alias is looked at before and after.
 
     Raises:
-        UsageError: those rows are no longer the ones in processed/test.parquet.
+        GateError: the champion is another one than the challenger was judged against, or became another one.
     """
-    if champion is None:
-        return None
-    digest = challenger.tags[TEST_DIGEST_TAG]
-    if champion.tags.get(TEST_DIGEST_TAG) == digest:
-        return _figures(champion)
-    if evaluation_file(context).sha256 != digest:
-        msg = f"Version {challenger.number} was evaluated on other test rows than the present ones."
-        raise UsageError(msg, hint="Run make model-evaluate again.")
-    from src.model.pipeline.evaluate import evaluate
+    _require_champion(registry, champion, "became the champion meanwhile")
+    if champion is not None:
+        registry.set_alias(PREVIOUS, champion.number)
+    registry.set_alias(CHAMPION, challenger.number)
+    _require_champion(registry, challenger, "was promoted at the same time and is the champion now")
 
-    context.log.info("the champion was judged on other rows; it is scored on these", version=champion.number)
-    return evaluate(context, champion)
+
+def _require_champion(registry: Registry, expected: Version | None, what_happened: str) -> None:
+    now = registry.by_alias(CHAMPION)
+    if (now.number if now else None) != (expected.number if expected else None):
+        who = f"Version {now.number}" if now else "No version"
+        raise GateError(f"{who} {what_happened}.", hint="Run make model-promote again to be judged against it.")
+
+
+def _record(context: Context, challenger: Version, data: dict[str, Any], verdict: Verdict) -> None:
+    """Keep the decision with the challenger's run, on its version, and among the reports."""
+    text = json.dumps(data, indent=1)
+    with context.storage.writing(f"reports/promotion_{challenger.number}.json") as path:
+        path.write_text(text + "\n", encoding="utf-8")
+    with context.tracker.resume(challenger.run_id) as record:
+        record.text(text, "promotion.json")
+        record.tags({GATE_TAG: verdict.decision})
+    missed = ", ".join(rule.name for rule in verdict.missed) or "none"
+    former = str(data["former_champion"] or "none")
+    context.registry.tag(challenger.number, {"gate.rules_missed": missed, "gate.against": former})
 
 
 def _roll_back(registry: Registry) -> Outcome:
@@ -131,21 +187,41 @@ def _roll_back(registry: Registry) -> Outcome:
     return Outcome({**data, "former_champion": champion.number}, text)
 
 
-def _table(rules: Sequence[Rule], challenger: Version, champion: Version | None) -> str:
-    passed = all(rule.passed for rule in rules)
-    former = f", after version {champion.number}" if champion else ""
-    head = (
-        f"Promoted: version {challenger.number} is the champion{former}"
-        if passed
-        else f"Kept back: version {challenger.number} misses {sum(not rule.passed for rule in rules)} of the rules"
-        + (f"; version {champion.number} stays the champion" if champion else "; there is no champion yet")
-    )
+def _text(verdict: Verdict, number: int, former: int | None, *, rescored: bool) -> str:
+    stays = f"version {former} stays the champion" if former else "there is no champion yet"
+    head = {
+        "promoted": f"Promoted: version {number} is the champion" + (f", after version {former}" if former else ""),
+        "kept": f"Kept back: version {number} misses {len(verdict.missed)} of {len(verdict.rules)} rules; {stays}",
+        "tie": f"Tie: version {number} passes every rule, but is not better beyond chance; {stays}",
+    }[verdict.decision]
     lines = [head]
-    for rule in rules:
-        sign = ">=" if rule.at_least else "<="
-        verdict = "ok" if rule.passed else "MISSED"
-        lines.append(f"  {verdict:7}{rule.name:26} {rule.figure:.4f} {sign} {rule.bound:.4f}")
+    if rescored:
+        lines.append(f"  (version {former} was evaluated on other test rows; both were scored on the present ones)")
+    if verdict.comparison:
+        lines += _comparison(verdict)
+    for rule in verdict.rules:
+        sign, word = (">=" if rule.at_least else "<="), ("ok" if rule.passed else "MISSED")
+        lines.append(f"  {word:7}{rule.name:30} {_figure(rule.figure):>12} {sign} {_figure(rule.bound)}")
     return "\n".join(lines)
+
+
+def _comparison(verdict: Verdict) -> list[str]:
+    found = verdict.comparison
+    assert found is not None  # noqa: S101 - asked only where there is one
+    low, high = found.accuracy_interval
+    least, most = found.log_loss_interval
+    both = f"{found.challenger_accuracy:.2%} against {found.champion_accuracy:.2%}"
+    points = f"{100 * found.accuracy_difference:+.2f} points (95 % {100 * low:+.2f} to {100 * high:+.2f})"
+    alone = f"right alone {found.only_challenger_right:,} against {found.only_champion_right:,}"
+    return [
+        f"  on the same {found.rows:,} rows: accuracy {both}",
+        f"  accuracy {points}; {alone}, McNemar p {found.mcnemar_p:.2g}",
+        f"  log loss {found.log_loss_difference:+.4f} (95 % {least:+.4f} to {most:+.4f})",
+    ]
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4f}"  # noqa: PLR2004 - bytes and microseconds
 
 
 def main(argv: Sequence[str] | None = None) -> int:

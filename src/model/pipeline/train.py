@@ -29,6 +29,9 @@ from src.model.pipeline.warm_start import warm_start
 from src.model.provenance import git_sha, lock_digest
 from src.model.tracking.base import CHALLENGER, Run, Version
 
+FOOTPRINT = ("train.seconds", "train.rows", "train.peak_mb")
+"""What a training cost; kept as tags of the version, where its card finds it."""
+
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.train")
@@ -63,15 +66,16 @@ def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[
         "lock_sha256": lock_digest(),
         "code_sha256": plan.code,
     }
-    tags = {"step": "train", **record}
-    with context.tracker.start(f"train {plan.learner.name} {plan.parameters['batches']}", tags) as run:
+    name = f"train {plan.learner.name} {plan.parameters['batches']}"
+    with context.tracker.start(name, {"step": "train", **record}) as run:
         run.params(plan.parameters)
         run.inputs([file.data_set(context.storage, "training") for file in plan.files])
         folder = context.settings.cache_dir / "fitted" / plan.fingerprint
         if force or not folder.exists():
             fit_into(folder, plan, context, record)  # kept: a registry that fails later costs no second training
         figures = _describe(plan, context, run, folder)
-        version = context.registry.register(run, folder / "model", {**record, **_summary_tags(plan)})
+        tags = {**record, **_summary_tags(plan), **{name: f"{figures[name]:.6g}" for name in FOOTPRINT}}
+        version = context.registry.register(run, folder / "model", tags)
         context.registry.set_alias(CHALLENGER, version.number)
         run.tags({"model_version": str(version.number)})
     shutil.rmtree(folder, ignore_errors=True)  # kept only until it is safe in the registry
@@ -88,6 +92,7 @@ def _describe(plan: Plan, context: Context, run: Run, folder: Path) -> dict[str,
     figures = {
         "train.seconds": story["seconds"],
         "train.rows": float(story["rows"]),
+        "train.peak_mb": story["peak_mb"],
         "model.bytes": float(serving_bytes(folder / "model")),
     }
     if len(rows):

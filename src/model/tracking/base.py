@@ -62,6 +62,9 @@ class Run(Protocol):
     def file(self, path: Path, folder: str = "") -> None:
         """Store a file as an artifact."""
 
+    def link(self, artifact: str) -> str:
+        """Return where a person finds an artifact of this run, relative to MLflow's page; empty where nowhere."""
+
 
 class Tracker(Protocol):
     """Where runs are recorded."""
@@ -100,8 +103,11 @@ class Registry(Protocol):
     def tag(self, number: int, tags: Mapping[str, str]) -> None:
         """Set tags of a version."""
 
+    def describe(self, number: int, text: str) -> None:
+        """Set a version's description, in Markdown."""
+
     def fetch(self, version: Version) -> Path:
-        """Return a local folder with the version's model files."""
+        """Return a local folder with the version's model files. Raises ModelError where they are gone or damaged."""
 
 
 def resolve(registry: Registry, reference: str) -> Version:

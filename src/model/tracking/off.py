@@ -43,6 +43,11 @@ class NullRun:
     def file(self, path: Path, folder: str = "") -> None:
         """Forget."""
 
+    def link(self, artifact: str) -> str:
+        """Return nowhere."""
+        del artifact
+        return ""
+
 
 class NullTracker:
     """Records nothing."""
@@ -122,10 +127,17 @@ class FileRegistry:
         with self._changing() as index:
             index["versions"][str(number)]["tags"].update(tags)
 
+    def describe(self, number: int, text: str) -> None:
+        with self._changing() as index:
+            index["versions"][str(number)]["description"] = text
+
     def fetch(self, version: Version) -> Path:
         folder = self._scratch / f"model-{version.number}"
         if not folder.exists():
-            archive = self._storage.path(f"models/{version.number}.zip")
+            key = f"models/{version.number}.zip"
+            if self._storage.size(key) is None:
+                raise ModelError(f"{self._storage.root}/{key} is missing.", hint="Choose another version.")
+            archive = self._storage.path(key)
             try:
                 shutil.unpack_archive(archive, folder, "zip")
             except (shutil.ReadError, zipfile.BadZipFile) as error:

@@ -23,6 +23,10 @@ _SIGNATURE = ModelSignature(
 )
 
 
+def _says_it_is_gone(error: Exception) -> bool:
+    return isinstance(error, FileNotFoundError) or "No such" in str(error) or "does not exist" in str(error)
+
+
 class MlflowRegistry:
     """The registered model the settings name."""
 
@@ -101,14 +105,23 @@ class MlflowRegistry:
             for key, value in tags.items():
                 self._client.set_model_version_tag(self._name, str(number), key, value)
 
-    def fetch(self, version: Version) -> Path:
+    def describe(self, number: int, text: str) -> None:
         with saying_what_failed():
-            place = self._scratch / f"model-{version.number}"
-            uri = f"models:/{self._name}/{version.number}"
-            local = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(place)))
+            self._client.update_model_version(self._name, str(number), text)
+
+    def fetch(self, version: Version) -> Path:
+        place = self._scratch / f"model-{version.number}"
+        with saying_what_failed():
+            try:
+                uri = f"models:/{self._name}/{version.number}"
+                local = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(place)))
+            except (MlflowException, OSError) as error:
+                if not _says_it_is_gone(error):
+                    raise
+                local = place
         found = [path.parent for path in local.glob("artifacts/*/model.json")]
         if not found:
-            msg = f"The artifact of model version {version.number} holds no model."
+            msg = f"The artifact of model version {version.number} is gone or holds no model."
             raise ModelError(
                 msg, hint="Has the project's folder been moved since, or was it logged by another program? Train again."
             )

@@ -61,6 +61,11 @@ class MlflowRun:
         with saying_what_failed():
             self._client.log_artifact(self.id, str(path), folder or None)
 
+    def link(self, artifact: str) -> str:
+        with saying_what_failed():
+            experiment = self._client.get_run(self.id).info.experiment_id
+        return f"#/experiments/{experiment}/runs/{self.id}/artifacts/{artifact}"
+
 
 class MlflowTracker:
     """Records runs in the experiment the settings name."""

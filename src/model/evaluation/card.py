@@ -1,0 +1,97 @@
+"""The model card of a version (Mitchell et al. 2019, "Model cards for model reporting"), as Markdown and as a page."""
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markdown_it import MarkdownIt
+
+from src.model.evaluation.behaviour import Rate
+from src.model.evaluation.intervals import Interval
+from src.model.evaluation.slices import Slice
+from src.model.labels import THRESHOLD
+
+_WEAKEST = 3
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1a202c; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; } h3 { font-size: 1.05rem; }
+table { border-collapse: collapse; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #e2e8f0; text-align: left; }
+td { font-variant-numeric: tabular-nums; } code { overflow-wrap: anywhere; font-size: .9em; }
+img { max-width: min(100%, 27rem); } img[alt="slices"] { max-width: 100%; }
+thead:not(:has(th:not(:empty))) { display: none; }
+"""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """Everything a card tells; `description` is the model's own `model.json`, `test` has key, rows and sha256."""
+
+    name: str
+    version: int
+    description: Mapping[str, Any]
+    test: Mapping[str, Any]
+    positive_share: float
+    figures: Mapping[str, float]
+    intervals: Mapping[str, Interval]
+    slices: Sequence[Slice]
+    min_slice_rows: int
+    value_columns: Sequence[str]
+    rates: Sequence[Rate]
+    footprint: Mapping[str, str]
+    plots: Sequence[str]
+
+
+def summary(facts: CardFacts) -> str:
+    """Return the card in one sentence."""
+    accuracy, interval = facts.figures["accuracy"], facts.intervals["accuracy"]
+    return (
+        f"Tells whether a review is positive or negative; right on {accuracy:.2%} of {facts.test['rows']:,} test rows "
+        f"(95 % interval {interval.low:.2%} to {interval.high:.2%})."
+    )
+
+
+def markdown(facts: CardFacts) -> str:
+    """Return the card as Markdown; plots are links to PNG files beside it."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - Markdown: what comes from outside goes through `cell`; the page takes no HTML
+    )
+    environment.filters["cell"] = _cell
+    training = facts.description["training"]
+    return environment.get_template("model_card.md.jinja").render(
+        vars(facts),
+        summary=summary(facts),
+        training=training,
+        learner=facts.description["learner"],
+        sha256=facts.description["sha256"],
+        band=facts.description.get("band", (0.5, 0.5)),
+        threshold=THRESHOLD,
+        known_rows=sum(file["rows"] for file in training["inputs"]),
+        cases=sum(rate.cases for rate in facts.rates),
+        weakest=sorted((r for r in facts.rates if r.share < 1), key=lambda rate: rate.share)[:_WEAKEST],
+    )
+
+
+def _cell(value: object) -> str:
+    """Return a value as Markdown that stays text and inside its table cell."""
+    text = " ".join(str(value).split())
+    return "".join("\\" + c if c in "\\`*_{}[]<>()#+!|~" else c for c in text)
+
+
+def page(text: str, plots: Mapping[str, bytes]) -> str:
+    """Return the card as one HTML page that needs no other file; `plots` are PNG images by name."""
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    for name, image in plots.items():
+        body = body.replace(f'src="{name}.png"', f'src="data:image/png;base64,{base64.b64encode(image).decode()}"')
+    title = html.escape(text.splitlines()[0].lstrip("# "))
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
+    )

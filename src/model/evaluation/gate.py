@@ -1,0 +1,136 @@
+"""The promotion gate: rules on figures, and the decision that follows from them; pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from src.model.evaluation.behaviour import Kind
+from src.model.evaluation.compare import LEVEL, Comparison, SliceChange, compare, slice_changes
+from src.model.evaluation.slices import Masks
+
+Decision = Literal["promoted", "kept", "tie"]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a model did on the test rows: figures, pass rates by kind of case, size, speed, and its n probabilities."""
+
+    figures: Mapping[str, float]
+    behaviour: Mapping[Kind, float]
+    model_bytes: int
+    latency_us: float
+    probability: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The n test rows both models saw: the truth, shape (n,), and the slices."""
+
+    positive: npt.NDArray[np.bool_]
+    masks: Masks
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of the rules; shares between 0 and 1, `max_slice_drop` and the like as differences of shares."""
+
+    min_accuracy: float
+    min_recall: float
+    min_roc_auc: float
+    max_log_loss: float
+    max_ece: float
+    max_model_bytes: int
+    max_latency_us: float
+    min_behaviour: Mapping[Kind, float]
+    max_accuracy_drop: float
+    max_log_loss_rise: float
+    max_slice_drop: float
+    min_slice_rows: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One condition: a figure, the bound it is held to, and whether it holds."""
+
+    name: str
+    figure: float
+    bound: float
+    at_least: bool
+
+    @property
+    def passed(self) -> bool:
+        return self.figure >= self.bound if self.at_least else self.figure <= self.bound
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The decision with everything that led to it; without a champion there is no comparison."""
+
+    decision: Decision
+    rules: Sequence[Rule]
+    comparison: Comparison | None = None
+    slices: Sequence[SliceChange] = ()
+
+    @property
+    def missed(self) -> list[Rule]:
+        return [rule for rule in self.rules if not rule.passed]
+
+
+def absolute_rules(examined: Examined, limits: Limits) -> list[Rule]:
+    """Return the rules that need no champion. A figure that could not be computed fails its rule."""
+    figures = examined.figures
+    rules = [
+        Rule("accuracy", figures["accuracy"], limits.min_accuracy, at_least=True),
+        Rule("recall_negative", figures["recall_negative"], limits.min_recall, at_least=True),
+        Rule("recall_positive", figures["recall_positive"], limits.min_recall, at_least=True),
+        Rule("roc_auc", figures.get("roc_auc", 0.0), limits.min_roc_auc, at_least=True),
+        Rule("log_loss", figures["log_loss"], limits.max_log_loss, at_least=False),
+        Rule("calibration_error", figures["ece"], limits.max_ece, at_least=False),
+        Rule("model_bytes", examined.model_bytes, limits.max_model_bytes, at_least=False),
+        Rule("latency_us", examined.latency_us, limits.max_latency_us, at_least=False),
+    ]
+    bounds = limits.min_behaviour.items()
+    return rules + [Rule(f"behaviour_{k}", examined.behaviour.get(k, 0.0), bound, at_least=True) for k, bound in bounds]
+
+
+def relative_rules(comparison: Comparison, slices: Sequence[SliceChange], limits: Limits) -> list[Rule]:
+    """Return the rules against the champion.
+
+    Accuracy and log loss must be no worse by more than their bounds at the unfavourable end of the 95 % interval: a
+    non-inferiority test. A slice counts as down where it lost more than its bound and chance alone would not show such
+    a loss in any of the slices, by Holm's adjusted p-value; the rule is held to the one that lost most.
+    """
+    believed = [change.difference for change in slices if change.adjusted_p < LEVEL]
+    worst_slice = min([*believed, 0.0])
+    return [
+        Rule("accuracy_against_champion", comparison.accuracy_interval.low, -limits.max_accuracy_drop, at_least=True),
+        Rule("log_loss_against_champion", comparison.log_loss_interval.high, limits.max_log_loss_rise, at_least=False),
+        Rule("worst_slice_against_champion", worst_slice, -limits.max_slice_drop, at_least=True),
+    ]
+
+
+def judge(
+    challenger: Examined, champion: Examined | None, on: Judged, limits: Limits, vetoes: Sequence[Rule] = ()
+) -> Verdict:
+    """Return the decision on a challenger that saw the same test rows as the champion; `vetoes` are more rules.
+
+    `kept` where a rule is missed; without a champion `promoted` otherwise; against one `promoted` where the challenger
+    is better beyond chance (`Comparison.better`) and `tie` where it is not.
+    """
+    rules = [*absolute_rules(challenger, limits), *vetoes]
+    if champion is None:
+        return Verdict(_decision(rules, better=True), rules)
+    scores = challenger.probability, champion.probability
+    comparison = compare(on.positive, *scores)
+    changes = slice_changes(on.masks, on.positive, *scores, limits.min_slice_rows)
+    rules += relative_rules(comparison, changes, limits)
+    return Verdict(_decision(rules, better=comparison.better), rules, comparison, changes)
+
+
+def _decision(rules: Sequence[Rule], *, better: bool) -> Decision:
+    if not all(rule.passed for rule in rules):
+        return "kept"
+    return "promoted" if better else "tie"

@@ -1,0 +1,83 @@
+"""Reviews that are nearly the same: MinHash signatures of their n-grams, and the clusters that similar ones form.
+
+Two sets agree in one minimum with a probability equal to their Jaccard similarity (Broder 1997, "On the resemblance and
+containment of documents"). Only reviews that agree in all four minima of some band are compared (Leskovec, Rajaraman &
+Ullman 2014, section 3.4): with 16 bands a pair of similarity 0.8 is found with 99.98 %, one of 0.3 in 12 %.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from src.model.text import Buckets, bucket_chunks
+
+BANDS, ROWS = 16, 4
+SIMILAR = 0.8
+"""From this estimated similarity on, two reviews are near duplicates."""
+
+_NGRAMS, _BITS = 3, 32
+_MIN_NGRAMS = 20  # about eight words: shorter reviews are alike by chance
+_NONE = np.iinfo(np.uint32).max
+
+Signatures = npt.NDArray[np.uint32]
+"""Shape (n, 64); a review that is too short to compare has all bits set in every place."""
+
+
+def signatures(titles: Sequence[str], texts: Sequence[str], seed: int) -> Signatures:
+    """Return the MinHash signatures of n raw or clean reviews, shape (n, 64)."""
+    random = np.random.default_rng(seed)
+    factors = random.integers(1 << 63, size=BANDS * ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    chunks = bucket_chunks(titles, texts, bits=_BITS, n=_NGRAMS)
+    parts = [np.zeros((0, BANDS * ROWS), np.uint32), *(_minima(chunk, factors) for chunk in chunks)]
+    return np.concatenate(parts)
+
+
+def _minima(found: Buckets, factors: npt.NDArray[np.uint64]) -> Signatures:
+    """Return the least of each review's hashed n-grams under every multiplier, by multiply-shift hashing."""
+    lengths = np.diff(found.offsets)
+    kept = lengths >= _MIN_NGRAMS
+    minima = np.full((lengths.size, factors.size), _NONE, np.uint32)
+    if not kept.any():
+        return minima
+    grams = found.indices[np.repeat(kept, lengths)].astype(np.uint64)
+    starts = np.append(0, np.cumsum(lengths[kept])[:-1])
+    for place, factor in enumerate(factors):
+        hashed = ((grams * factor) >> np.uint64(32)).astype(np.uint32)
+        minima[kept, place] = np.minimum.reduceat(hashed, starts)
+    return minima
+
+
+def clusters(found: Signatures) -> npt.NDArray[np.int64]:
+    """Return the cluster of each of n reviews, shape (n,); -1 for a review without near duplicate.
+
+    In every band a review is compared with the one before it among those that share its minima, and with the first of
+    them; clusters are what these links connect.
+    """
+    links = np.unique(np.concatenate([_links(found, band) for band in range(BANDS)]), axis=0)
+    alike = np.empty(len(links), np.bool_)
+    for start in range(0, len(links), 1 << 20):
+        part = links[start : start + (1 << 20)]
+        alike[start : start + (1 << 20)] = (found[part[:, 0]] == found[part[:, 1]]).mean(axis=1) >= SIMILAR
+    links = links[alike]
+    graph = coo_matrix((np.ones(len(links), np.bool_), (links[:, 0], links[:, 1])), shape=(len(found), len(found)))
+    _, label = connected_components(graph, directed=False)
+    sizes = np.bincount(label)
+    return np.where(sizes[label] > 1, label, -1).astype(np.int64)
+
+
+def _links(found: Signatures, band: int) -> npt.NDArray[np.int64]:
+    """Return pairs of reviews to compare, shape (pairs, 2)."""
+    part = np.ascontiguousarray(found[:, band * ROWS : (band + 1) * ROWS])
+    keys = part.view([("", np.uint32)] * ROWS).ravel()
+    candidates = np.flatnonzero(part[:, 0] != _NONE)
+    order = candidates[np.argsort(keys[candidates], kind="stable")]
+    if not order.size:
+        return np.zeros((0, 2), np.int64)
+    fresh = np.append(True, keys[order][1:] != keys[order][:-1])
+    first = order[np.maximum.accumulate(np.where(fresh, np.arange(order.size), 0))]
+    later = ~fresh
+    before = np.append(order[:1], order[:-1])
+    return np.concatenate([np.stack([before[later], order[later]], 1), np.stack([first[later], order[later]], 1)])

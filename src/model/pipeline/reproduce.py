@@ -1,0 +1,159 @@
+"""Reproduce: train a registered version again from its record, and compare the two models byte by byte.
+
+Exit code 0 where they are identical, 4 where they are not, 3 where the data is not the recorded data; the answer says
+exactly what differs.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.model import command
+from src.model.artifact import read_description
+from src.model.command import Context, Outcome
+from src.model.data.batches import parse_batches
+from src.model.data.storage import saying_what_failed
+from src.model.errors import DataError, GateError, ModelError
+from src.model.learners import load_model, make_learner, recorded_settings
+from src.model.pipeline.examine import answer
+from src.model.pipeline.inputs import evaluation_file, train_files
+from src.model.pipeline.plan import Plan, fit_into
+from src.model.pipeline.warm_start import warm_start
+from src.model.provenance import git_sha, lock_digest
+from src.model.tracking.base import CHAMPION, Version, resolve
+
+_CALIBRATION = ("slope", "intercept", "band")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that was recorded otherwise than it is now."""
+
+    what: str
+    recorded: str
+    now: str
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = command.parser_for(__doc__, "pipeline.reproduce")
+    parser.add_argument("--model-version", default=CHAMPION, help="a number or an alias (default: champion)")
+    return parser
+
+
+def run(args: argparse.Namespace, context: Context) -> Outcome:
+    version = resolve(context.registry, args.model_version)
+    folder = context.registry.fetch(version)
+    before = read_description(folder)
+    plan = _plan(before, version, context)
+    provenance = _provenance(before["training"], plan, context)
+    data = _data(before["training"], plan)
+    if data:
+        return _outcome(version, data, provenance, retrained=False, exit_code=DataError.exit_code)
+    cache = context.settings.cache_dir
+    with saying_what_failed(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as place:
+            again = Path(place) / "again"
+            fit_into(again, plan, context, {})
+            found = _compared(before, read_description(again / "model"))
+            if found:
+                found.append(_answers(folder, again / "model", context))
+    exit_code = GateError.exit_code if found else 0
+    return _outcome(version, found, provenance, retrained=True, exit_code=exit_code)
+
+
+def _plan(description: Mapping[str, Any], version: Version, context: Context) -> Plan:
+    """Return the plan the version was made from, on the present files. Raises ModelError for a record without one."""
+    training = description["training"]
+    try:
+        parameters, share = training["parameters"], float(training["parameters"]["validation_share"])
+        settings = recorded_settings(parameters, context.settings)
+        numbers = parse_batches(str(parameters["batches"]), settings.batches)
+        base = training.get("warm_start_version")
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"Version {version.number} has no full record of its training: {error!r} is missing."
+        raise ModelError(msg, hint="It was registered by another program; only our own can be rebuilt.") from error
+    learner, files = make_learner(settings), train_files(context, numbers)
+    if base is None:
+        return Plan(learner, numbers, files, share)
+    warm = warm_start(str(base), learner, files, share, context)
+    return Plan(warm.learner, numbers, files, share, warm)
+
+
+def _provenance(training: Mapping[str, Any], plan: Plan, context: Context) -> list[Difference]:
+    now = {"git_sha": git_sha(context.settings), "lock_sha256": lock_digest(), "code_sha256": plan.code}
+    if plan.warm:
+        now["warm_start"] = str(plan.parameters["warm_start"])
+    then = {**training, "warm_start": training["parameters"].get("warm_start")}
+    return [Difference(what, str(then.get(what)), is_) for what, is_ in now.items() if then.get(what) != is_]
+
+
+def _data(training: Mapping[str, Any], plan: Plan) -> list[Difference]:
+    then = {entry["key"]: entry["sha256"] for entry in training["inputs"]}
+    now = {file.key: file.sha256 for file in plan.files}
+    return [
+        Difference(key, then.get(key, "none"), now.get(key, "none"))
+        for key in sorted({*then, *now})
+        if then.get(key) != now.get(key)
+    ]
+
+
+def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """Return what differs in the models' files and calibration."""
+
+    def flat(description: Mapping[str, Any]) -> dict[str, str]:
+        files = {**description["sha256"], "the counts": description["training"].get("counts_sha256")}
+        calibration = {name: str(description.get(name)) for name in _CALIBRATION}
+        return {f"SHA-256 of {file}": str(digest) for file, digest in files.items()} | calibration
+
+    then, now = flat(before), flat(after)
+    return [Difference(what, then[what], now.get(what, "none")) for what in then if then[what] != now.get(what)]
+
+
+def _answers(before: Path, after: Path, context: Context) -> Difference:
+    """Return how far the answers of two models differ on the test rows."""
+    answers = answer([load_model(before), load_model(after)], context, evaluation_file(context))
+    old, new = answers.probabilities
+    flipped = int(((old >= 0.5) != (new >= 0.5)).sum())  # noqa: PLR2004 - the threshold
+    largest = float(np.abs(old - new).max())
+    return Difference(
+        "answers on the test rows", "0 labels differ", f"{flipped} labels, probabilities up to {largest:.2g}"
+    )
+
+
+def _outcome(
+    version: Version, found: Sequence[Difference], provenance: Sequence[Difference], *, retrained: bool, exit_code: int
+) -> Outcome:
+    data = {
+        "step": "reproduce",
+        "model_version": version.number,
+        "identical": retrained and not found,
+        "retrained": retrained,
+        "differences": [asdict(one) for one in found],
+        "provenance_differences": [asdict(one) for one in provenance],
+    }
+    if not retrained:
+        head = f"Not retrained: the data is not what version {version.number} was made from"
+    elif found:
+        head = f"Not identical: version {version.number}, trained again, is another model"
+    else:
+        head = f"Identical: version {version.number}, trained again, has the same files and calibration, bit by bit"
+    lines = [head, *(f"  {one.what}: {one.recorded} recorded, {one.now} now" for one in found)]
+    if provenance:
+        lines.append("  recorded otherwise than now:" if retrained and not found else "  what may explain it:")
+        lines += [f"    {one.what}: {one.recorded} recorded, {one.now} now" for one in provenance]
+    return Outcome(data, "\n".join(lines), exit_code)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return command.main(build_parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

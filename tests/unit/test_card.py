@@ -1,0 +1,74 @@
+"""The model card: complete, and harmless whatever stands in the data."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from src.model.evaluation.behaviour import Rate
+from src.model.evaluation.card import CardFacts, markdown, page, summary
+from src.model.evaluation.intervals import Interval
+from src.model.evaluation.slices import Slice
+
+TRAINING = {
+    "parameters": {"learner": "hashed", "batches": "0 1", "validation_share": 0.05, "hashed.bits": 22},
+    "inputs": [{"key": "processed/train_batch_0.parquet", "rows": 1000, "sha256": "a" * 64}],
+    "git_sha": "c" * 40, "code_sha256": "d" * 64, "lock_sha256": "e" * 64, "fingerprint": "f" * 64,
+}  # fmt: skip
+FACTS = CardFacts(
+    name="reviews",
+    version=3,
+    description={"learner": "hashed", "sha256": {"m.bin": "b" * 64}, "band": [0.3, 0.7], "training": TRAINING},
+    test={"key": "processed/test.parquet", "rows": 2000, "sha256": "9" * 64},
+    positive_share=0.5,
+    figures={"accuracy": 0.9, "ece": 0.01, "rows": 2000.0},
+    intervals={"accuracy": Interval(0.88, 0.92)},
+    slices=[Slice("title: empty", 150, 0.4, 0.85, Interval(0.8, 0.9), 0.3, judged=False)],
+    min_slice_rows=200,
+    value_columns=["category"],
+    rates=[Rate("minimum", "sarcasm", 1, 6), Rate("minimum", "plain praise", 15, 15)],
+    footprint={"files to serve it": "8.39 MB"},
+    plots=["roc"],
+)
+HEADINGS = (
+    "Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data", "Quantitative analyses",
+    "Ethical considerations", "Caveats and recommendations",
+)  # fmt: skip
+
+
+def test_the_card_has_the_headings_and_the_figures() -> None:
+    """All nine headings of the paper, figures with their intervals, what is weak, and how to rebuild the model."""
+    text = markdown(FACTS)
+
+    assert list(HEADINGS) == [h for h in re.findall(r"^## (.+)$", text, re.MULTILINE) if h != "Footprint"]
+    assert "| accuracy | 0.9000 | 0.8800 to 0.9200 |" in text
+    assert "| ece | 0.0100 |  |" in text
+    assert "too few to judge" in text
+    assert "Weak here: sarcasm, 1 of 6 cases." in text
+    assert "plain praise, 15" not in text.split("## Caveats")[1]
+    assert "make model-reproduce model_version=3" in text
+    assert "right on 90.00% of 2,000 test rows (95 % interval 88.00% to 92.00%)" in summary(FACTS)
+
+
+def test_the_page_stands_alone() -> None:
+    """Plots are in it, nothing is loaded from elsewhere, tables are tables."""
+    made = page(markdown(FACTS), {"roc": b"\x89PNG"})
+
+    assert '<img src="data:image/png;base64,iVBORw==" alt="roc"' in made
+    assert not re.findall(r'(?:src|href)="(?!data:)', made)
+    assert made.count("<table>") >= 5
+    assert "<title>Model card: reviews, version 3</title>" in made
+
+
+@pytest.mark.parametrize(
+    "name", ["a | b", "<script>alert(1)</script>", "[x](javascript:alert(1))", "two\nlines", "`*_~"]
+)
+def test_hostile_names_stay_text(name: str) -> None:
+    """A value of a column cannot break out of its cell or into the page."""
+    hostile = replace(FACTS, slices=[replace(FACTS.slices[0], name=name)], value_columns=[name])
+    made = page(markdown(hostile), {})
+    row = next(line for line in markdown(hostile).splitlines() if "too few to judge" in line)
+
+    assert 8 == len(re.findall(r"(?<!\\)\|", row))
+    assert "<script" not in made
+    assert "href" not in made
