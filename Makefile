@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source batch batches warm_start ignore_champion trials model_version title message in out DATA
+USER_VARIABLES := source batch batches warm_start ignore_champion trials model_version title message name in out DATA
 $(foreach name,$(USER_VARIABLES),$(eval override $(name) := $$(value $(name))))
 export $(USER_VARIABLES)
 
@@ -31,7 +31,7 @@ help: ## List every target
 .PHONY: setup
 setup: .venv/.locked ## Make .venv with the locked packages (Python 3.11 to 3.13)
 
-.venv/.locked: requirements/setup.txt requirements/model.txt requirements/dev.txt
+.venv/.locked: requirements/setup.txt requirements/model.txt requirements/api.txt requirements/dev.txt
 	@[ -n '$(PYTHON)' ] || { echo 'error: no Python 3.11 to 3.13 with venv found; set PYTHON=/path/to/python' >&2; exit 2; }
 	@echo 'Setting up .venv with $(PYTHON) …' >&2; $(PYTHON) -m venv --clear .venv
 	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements/setup.txt
@@ -41,6 +41,11 @@ setup: .venv/.locked ## Make .venv with the locked packages (Python 3.11 to 3.13
 .venv-mlflow/.locked: requirements/mlflow.txt | .venv/.locked
 	@echo 'Setting up .venv-mlflow for the tracking server …' >&2; $(UV) venv -q --clear --python $(PY) .venv-mlflow
 	@$(UV) pip sync -q --python .venv-mlflow/bin/python --require-hashes $^
+	@touch $@
+
+.venv-api/.locked: requirements/api.txt | .venv/.locked
+	@echo 'Setting up .venv-api for the API …' >&2; $(UV) venv -q --clear --python $(PY) .venv-api
+	@$(UV) pip sync -q --python .venv-api/bin/python --require-hashes $^
 	@touch $@
 
 .venv-bench/.locked: requirements/model.txt requirements/bench.txt | .venv/.locked
@@ -55,15 +60,15 @@ demo: .venv/.locked ## The whole job on generated reviews, or on DATA=path|kaggl
 ##@ Quality
 
 .PHONY: test
-test: .venv/.locked .venv-mlflow/.locked ## Run all tests with branch coverage
+test: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run all tests with branch coverage
 	@$(PY) -m pytest -n auto --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 .PHONY: test-unit test-integration test-e2e
 test-unit: .venv/.locked ## Run the pure, fast tests
 	@$(PY) -m pytest -n auto tests/unit $(PYTEST_ARGS)
-test-integration: .venv/.locked .venv-mlflow/.locked ## Run the tests against real services on this machine
+test-integration: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run the tests against real services on this machine
 	@$(PY) -m pytest -n auto tests/integration $(PYTEST_ARGS)
-test-e2e: .venv/.locked .venv-mlflow/.locked ## Run whole pipelines and make targets
+test-e2e: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run whole pipelines and make targets
 	@$(PY) -m pytest -n auto tests/e2e $(PYTEST_ARGS)
 
 .PHONY: check
@@ -85,8 +90,8 @@ bench: .venv-bench/.locked ## Ours against scikit-learn, fastText and Vowpal Wab
 
 .PHONY: lock
 lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.toml
-	@$(UV_COMPILE) --extra setup --extra model --extra dev --extra bench -o .venv/together.txt >/dev/null
-	@for role in setup model dev bench; do $(UV_COMPILE) --generate-hashes -c .venv/together.txt --extra $$role \
+	@$(UV_COMPILE) --extra setup --extra model --extra api --extra dev --extra bench -o .venv/together.txt >/dev/null
+	@for role in setup model api dev bench; do $(UV_COMPILE) --generate-hashes -c .venv/together.txt --extra $$role \
 		-o requirements/$$role.txt >/dev/null; done
 	@$(UV_COMPILE) --generate-hashes --extra mlflow -o requirements/mlflow.txt >/dev/null
 
@@ -96,7 +101,7 @@ docs: .venv/.locked ## Write the generated parts of docs/ anew: options, setting
 
 .PHONY: clean
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
-	@rm -rf .venv .venv-mlflow .venv-bench .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
+	@rm -rf .venv .venv-mlflow .venv-api .venv-bench .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ MLflow
@@ -180,3 +185,23 @@ model-pipeline-ingest: .venv/.locked ## ingest, validate, split: source=
 .PHONY: model-pipeline-train
 model-pipeline-train: .venv/.locked ## preprocess, train, evaluate, promote: batches= (default: all)
 	@$(PY) -m src.model.pipeline.run train --batches="$${batches:-all}"
+
+##@ API
+
+API = http://$${REVIEWS_API_HOST:-127.0.0.1}:$${REVIEWS_API_PORT:-8000}
+
+.PHONY: model-export
+model-export: .venv/.locked ## Put the champion, or model_version=, where the API serves it from (data/model)
+	@$(PY) -m src.model.pipeline.export --model-version="$${model_version:-champion}"
+
+.PHONY: api-run
+api-run: .venv-api/.locked ## Serve predictions and a page on http://127.0.0.1:8000
+	@.venv-api/bin/python -m src.api
+
+.PHONY: api-predict
+api-predict: .venv-api/.locked ## Ask the running API for one review: title= message=
+	@.venv-api/bin/python -m src.api.ask "$(API)" --title="$$title" --message="$$message"
+
+.PHONY: api-key
+api-key: .venv-api/.locked ## Make an API key for name=; append its line to the file of REVIEWS_API_KEYS_FILE
+	@.venv-api/bin/python -m src.api --new-key="$$name"

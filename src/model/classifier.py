@@ -81,8 +81,20 @@ class SentimentClassifier:
 
     def logits_of(self, found: Buckets) -> npt.NDArray[np.float64]:
         """Return the calibrated log-odds of reviews whose buckets are known, shape (n,)."""
-        sums = row_sums(self._weights.take(found.indices, mode="clip").astype(np.float64), found.offsets)
-        return sums * (self.shape.slope * row_scale(found.offsets)) + self.shape.intercept
+        return self._logits(self.weights_of(found), found.offsets)
+
+    def weights_of(self, found: Buckets) -> npt.NDArray[np.float64]:
+        """Return the weight of every n-gram of reviews whose buckets are known, before calibration."""
+        return self._weights.take(found.indices, mode="clip").astype(np.float64)
+
+    def proba_and_unknown(self, found: Buckets) -> tuple[Probabilities, npt.NDArray[np.float64]]:
+        """Return the probability of positive, and the share of n-grams that carry no weight, both of shape (n,)."""
+        weights, offsets = self.weights_of(found), found.offsets
+        silent = row_sums((weights == 0).astype(np.float64), offsets) / np.maximum(np.diff(offsets), 1)
+        return sigmoid(self._logits(weights, offsets)), silent
+
+    def _logits(self, weights: npt.NDArray[np.float64], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return row_sums(weights, offsets) * (self.shape.slope * row_scale(offsets)) + self.shape.intercept
 
     def proba_of(self, found: Buckets) -> Probabilities:
         """Return the probability of positive of reviews whose buckets are known, shape (n,)."""

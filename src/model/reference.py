@@ -27,6 +27,7 @@ COMMANDS = (
     "src.model.pipeline.curve",
     "src.model.pipeline.findings",
     "src.model.pipeline.reproduce",
+    "src.model.pipeline.export",
     "src.model.pipeline.predict",
     "src.model.pipeline.score",
     "src.model.pipeline.run",

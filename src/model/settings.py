@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.sources import PydanticBaseSettingsSource
 
 from src.model.errors import SettingsError
+from src.model.serving_settings import ServingSettings
 
 PREFIX = "REVIEWS_"
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -24,7 +25,7 @@ LABEL_PRESETS: dict[str, dict[str, str]] = {
 }
 
 
-class Settings(BaseSettings):
+class Settings(ServingSettings):
     """One object for the whole program.
 
     Names in the environment are `REVIEWS_` + the field's name in capitals, except for the standard

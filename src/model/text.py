@@ -79,6 +79,16 @@ def tokens(field: str) -> list[str]:
     return _TOKEN.findall(folded(field))
 
 
+def token_spans(field: str) -> list[tuple[str, int, int]]:
+    """Return the folded tokens of one clean field, each with the places in the field where it begins and ends."""
+    if len(field.lower()) == len(field):
+        return [(match[0], *match.span()) for match in _TOKEN.finditer(folded(field))]
+    # A few capitals have a longer lower case ("\u0130"): every place is traced back to the character it comes from.
+    origin = [place for place, character in enumerate(field) for _ in character.lower()]
+    origin.append(len(field))
+    return [(match[0], origin[match.start()], origin[match.end() - 1] + 1) for match in _TOKEN.finditer(folded(field))]
+
+
 def ngrams(title: str, text: str, n: int) -> list[str]:
     """Return the 1..n-grams of one review in the order of its `buckets`: by first token, the shorter first."""
     return [

@@ -1,0 +1,97 @@
+"""Serve: `python -m src.api`, with the settings of REVIEWS_API_* (docs/api/index.md)."""
+
+import argparse
+import os
+import secrets
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from hashlib import sha256
+
+from src.model.errors import ReviewsError, UsageError
+from src.model.settings import Settings, load_settings
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m src.api", description=(__doc__ or "").strip(), allow_abbrev=False)
+    parser.add_argument("--new-key", metavar="NAME", help="make an API key, show it once, and end")
+    return parser
+
+
+def make_app() -> object:
+    """Return the application of this process's settings; what uvicorn calls in each worker."""
+    from src.api.app import create_app
+
+    return create_app(load_settings())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = build_parser().parse_args(argv)
+    try:
+        settings = load_settings()
+        if args.new_key:
+            return _new_key(args.new_key)
+        return _serve(settings)
+    except ReviewsError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+
+
+def _new_key(name: str) -> int:
+    key = secrets.token_urlsafe(32)
+    sys.stdout.write(f"{name}:{sha256(key.encode()).hexdigest()}\n")
+    sys.stderr.write(f"The key of {name}, shown only now: {key}\nAdd the line above to REVIEWS_API_KEYS_FILE.\n")
+    return 0
+
+
+def _serve(settings: Settings) -> int:
+    with tempfile.TemporaryDirectory(prefix="reviews-api-") as shared:
+        if settings.api_workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # before prometheus_client is imported anywhere
+        import uvicorn
+        from uvicorn.supervisors import Multiprocess
+
+        from src.api.app import create_app
+
+        app = create_app(settings)  # a setting that makes no sense ends here, with a sentence
+        several = settings.api_workers > 1
+        config = uvicorn.Config(
+            "src.api.__main__:make_app" if several else app,
+            factory=several,
+            workers=settings.api_workers,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=20,
+            ws="none",
+            loop="uvloop",
+            http="httptools",
+        )
+        listening = _bound(settings.api_host, settings.api_port)
+        sys.stderr.write(f"Serving on http://{settings.api_host}:{settings.api_port} (Ctrl-C ends it)\n")
+        if several:
+            Multiprocess(config, sockets=[listening]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[listening])
+    return 0
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket on the address. Raises UsageError where it cannot be had."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        msg = f"{host}:{port} cannot be listened on: {error.strerror or error}."
+        raise UsageError(msg, hint="Choose another with REVIEWS_API_PORT and REVIEWS_API_HOST.") from error
+    listening.set_inheritable(True)
+    return listening
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The application: everything is made here, from settings, and nothing is done at import."""
+
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from src.api.edge import Edge
+from src.api.judging import Bench
+from src.api.metrics import Metrics
+from src.api.model_store import ModelSlot
+from src.api.page import mount_page
+from src.api.prediction_log import PredictionLog, open_sink
+from src.api.problems import Problem, described, problem_response
+from src.api.routes import Service, router
+from src.api.security import RateLimit, read_keys
+from src.api.sources import FolderSource, MlflowSource, ModelCache, Source
+from src.model.settings import Settings
+
+_THREADS = 2
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application for the settings.
+
+    Raises:
+        SettingsError: the keys file or the place of the prediction log makes no sense.
+    """
+    metrics = Metrics()
+    bench = _bench(settings, metrics)
+    log = PredictionLog(open_sink(settings), settings, metrics)
+    service = Service(bench, log, metrics, ThreadPoolExecutor(_THREADS, "judging"), settings.log_text)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        log.start()
+        for slot in bench.slots:
+            slot.start()
+        yield
+        for slot in bench.slots:
+            slot.stop()
+        service.executor.shutdown()
+        log.stop()
+
+    app = FastAPI(
+        title="Sentiment of reviews", version=_version(), lifespan=lifespan, docs_url=None, redoc_url=None,
+        description="Is this review positive or negative? Errors are RFC 9457 problem details.",
+    )  # fmt: skip
+    app.state.service = service
+    app.include_router(router)
+    mount_page(app)
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_bad_body)
+    app.add_middleware(
+        Edge,
+        metrics=metrics,
+        keys=read_keys(settings.api_keys_file),
+        limit=RateLimit(settings.api_rate, settings.api_burst),
+        max_body_bytes=settings.api_max_body_bytes,
+        timeout_seconds=settings.api_timeout_seconds,
+    )
+    return app
+
+
+def _bench(settings: Settings, metrics: Metrics) -> Bench:
+    remote = settings.mlflow_tracking_uri.startswith(("http://", "https://"))
+    cache = ModelCache(settings.api_cache_dir)
+
+    def slot(name: str) -> ModelSlot:
+        source: Source = (
+            MlflowSource(settings.mlflow_tracking_uri, settings.model_name, name)
+            if remote
+            else FolderSource(
+                settings.api_model_dir if name == "champion" else settings.api_model_dir / name, settings.model_name
+            )
+        )
+        return ModelSlot(name, source, cache, metrics, settings.api_poll_seconds)
+
+    role = settings.api_challenger
+    challenger = slot("challenger") if role != "off" else None
+    return Bench(slot("champion"), challenger, role, settings.api_canary_share, metrics)
+
+
+def _version() -> str:
+    try:
+        return version("tutoria-mlops")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+def _request_id(request: Request) -> str:
+    return str(getattr(request.state, "request_id", "unknown"))
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - registered for it
+    return problem_response(error, _request_id(request))
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    problem = Problem(error.status_code, str(error.detail), headers=error.headers)
+    return problem_response(problem, _request_id(request))
+
+
+async def _on_bad_body(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    errors = described(error.errors())
+    detail = "; ".join(f"{one['field']}: {one['message']}" for one in errors)
+    return problem_response(Problem(422, detail, errors=errors), _request_id(request))

@@ -1,0 +1,195 @@
+"use strict";
+// No build step, no library: what the page does is what stands here.
+
+const $ = (id) => document.getElementById(id);
+const STORE = "reviews.recent", SHOWN = 40, KEPT = 12, ROWS = 500;
+let stopped = false;
+
+async function ask(path, body) {
+  const headers = { "content-type": "application/json" };
+  const key = sessionStorage.getItem("reviews.key");
+  if (key) headers.authorization = `Bearer ${key}`;
+  const options = body === undefined ? { headers } : { method: "POST", headers, body: JSON.stringify(body) };
+  let answer;
+  try { answer = await fetch(path, options); } catch { throw new Error("The service does not answer. Is it running?"); }
+  const found = await answer.json().catch(() => ({}));
+  if (answer.status === 401) { $("key").hidden = false; $("apikey").focus(); }
+  if (!answer.ok) throw Object.assign(new Error(found.detail || `The service answered ${answer.status}.`),
+    { status: answer.status, wait: Number(answer.headers.get("retry-after")) });
+  return found;
+}
+
+function complain(error) { $("problem").textContent = error ? error.message : ""; $("problem").hidden = !error; }
+
+async function showModel() {
+  try {
+    const model = await ask("/api/v1/model");
+    const accuracy = model.metrics.accuracy ? `, right on ${(100 * model.metrics.accuracy).toFixed(1)} % of its test rows` : "";
+    $("model").textContent = `${model.name}, version ${model.version}${accuracy}`;
+    const card = await fetch("/card");
+    $("card").hidden = !card.ok;
+  } catch (error) { $("model").textContent = error.message; }
+}
+
+async function judge() {
+  complain(null);
+  const review = { title: $("title").value, message: $("message").value };
+  try {
+    const found = await ask("/api/v1/predict?explain=true", review);
+    show(found);
+    remember(review, found);
+  } catch (error) { $("result").hidden = true; complain(error); }
+}
+
+function show(found) {
+  $("verdict").textContent = `${found.label}, ${(100 * found.confidence).toFixed(1)} % sure`;
+  $("bar").style.width = `${100 * found.probability}%`;
+  $("abstained").hidden = !found.abstained;
+  const { title, message, contributions } = found.explanation;
+  $("words").replaceChildren(marked("title", title, contributions), marked("message", message, contributions));
+  $("parts").replaceChildren(...contributions.slice(0, SHOWN).map(({ ngram, weight }) => {
+    const row = document.createElement("tr");
+    for (const text of [ngram, weight.toFixed(3)]) row.append(Object.assign(document.createElement("td"), { textContent: text }));
+    return row;
+  }));
+  $("result").hidden = false;
+}
+
+// An n-gram's weight is shared out among its occurrences and their characters; a character shows what it gathers.
+// Places count whole characters, as the service does, not the halves that JavaScript splits some of them into.
+function marked(field, text, contributions) {
+  const characters = Array.from(text), weights = new Float64Array(characters.length);
+  for (const { weight, occurrences } of contributions) {
+    for (const place of occurrences) {
+      if (place.field !== field) continue;
+      const share = weight / occurrences.length / (place.end - place.start);
+      for (let at = place.start; at < place.end; at += 1) weights[at] += share;
+    }
+  }
+  const box = Object.assign(document.createElement("span"), { className: field });
+  let start = 0;
+  while (start < characters.length) {
+    let end = start + 1;
+    while (end < characters.length && weights[end] === weights[start]) end += 1;
+    const piece = document.createElement("span"), weight = weights[start] * (end - start);
+    piece.textContent = characters.slice(start, end).join("");
+    if (Math.abs(weight) > 0.05) {
+      const strength = Math.min(Math.abs(weight) / 2.5, 1) * 0.55;
+      piece.className = weight > 0 ? "for" : "against";
+      piece.style.backgroundColor = `rgba(var(--${piece.className}), ${strength.toFixed(2)})`;
+      piece.title = `${weight > 0 ? "+" : ""}${weight.toFixed(2)}`;
+    }
+    box.append(piece);
+    start = end;
+  }
+  return box;
+}
+
+function recent() { try { return JSON.parse(localStorage.getItem(STORE)) || []; } catch { return []; } }
+
+function remember(review, found) {
+  const same = (other) => other.title === review.title && other.message === review.message;
+  const entry = { ...review, label: found.label, confidence: found.confidence };
+  try { localStorage.setItem(STORE, JSON.stringify([entry, ...recent().filter((r) => !same(r))].slice(0, KEPT))); } catch { /* full */ }
+  showRecent();
+}
+
+function showRecent() {
+  const entries = recent();
+  $("history").replaceChildren(...entries.map((entry) => {
+    const item = document.createElement("li"), again = document.createElement("button");
+    again.type = "button";
+    again.textContent = (entry.title || entry.message).slice(0, 60);
+    again.addEventListener("click", () => fill(entry));
+    item.append(again, ` ${entry.label}, ${(100 * entry.confidence).toFixed(0)} %`);
+    return item;
+  }));
+  $("nohistory").hidden = entries.length > 0;
+  $("forget").hidden = entries.length === 0;
+}
+
+function fill({ title, message }) {
+  $("title").value = title;
+  $("message").value = message;
+  judge();
+}
+
+// RFC 4180: quoted fields may hold commas, line breaks and doubled quotes.
+function parseCsv(text) {
+  const rows = [];
+  let row = [], cell = "", quoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const c = text[at];
+    if (quoted) {
+      if (c !== '"') cell += c;
+      else if (text[at + 1] === '"') { cell += '"'; at += 1; } else quoted = false;
+    } else if (c === '"' && cell === "") quoted = true;
+    else if (c === ",") { row.push(cell); cell = ""; } else if (c === "\n" || c === "\r") {
+      if (c === "\r" && text[at + 1] === "\n") at += 1;
+      row.push(cell);
+      if (row.length > 1 || row[0] !== "") rows.push(row);
+      row = []; cell = "";
+    } else cell += c;
+  }
+  if (cell !== "" || row.length) { row.push(cell); rows.push(row); }
+  return rows;
+}
+
+const quote = (value) => /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+
+async function scoreFile(file) {
+  stopped = false;
+  complain(null);
+  $("batch").hidden = false;
+  $("download").hidden = true;
+  $("cancel").hidden = false;
+  const [head = [], ...rows] = parseCsv((await file.text()).replace(/^\uFEFF/, ""));
+  const at = (...names) => names.map((n) => head.findIndex((h) => h.trim().toLowerCase() === n)).find((i) => i >= 0) ?? -1;
+  const title = at("title"), message = at("text", "message");
+  if (title < 0 && message < 0) {
+    $("batchtext").textContent = `No column is named title, text or message; there are ${head.join(", ") || "none"}.`;
+    $("cancel").hidden = true;
+    return;
+  }
+  const lines = [[...head, "label", "probability", "model_version", "error"].map(quote).join(",")];
+  let failed = 0, done = 0;
+  while (done < rows.length && !stopped) {
+    const some = rows.slice(done, done + ROWS);
+    const reviews = some.map((row) => ({ title: row[title] ?? "", message: row[message] ?? "" }));
+    let found;
+    try { found = await ask("/api/v1/predict/batch", { reviews }); } catch (error) {
+      if (error.status === 429) { await new Promise((go) => setTimeout(go, 1000 * (error.wait || 1))); continue; }
+      $("batchtext").textContent = `Stopped after ${done.toLocaleString()} rows: ${error.message}`;
+      break;
+    }
+    found.results.forEach((result, place) => {
+      const added = [result.label ?? "", result.probability ?? "", found.model.version, result.error ?? ""];
+      lines.push([...some[place], ...Array(Math.max(head.length - some[place].length, 0)).fill(""), ...added]
+        .map((value) => quote(String(value))).join(","));
+    });
+    failed += found.failed;
+    done += some.length;
+    $("progress").value = done / rows.length;
+    $("batchtext").textContent = `${done.toLocaleString()} of ${rows.length.toLocaleString()} rows judged`
+      + (failed ? `, ${failed.toLocaleString()} could not be: see the column error` : "");
+  }
+  if (!rows.length) $("batchtext").textContent = "The file has no rows below its header.";
+  $("cancel").hidden = true;
+  if (done) {
+    URL.revokeObjectURL($("download").href);
+    $("download").href = URL.createObjectURL(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }));
+    $("download").download = `scored-${file.name}`;
+    $("download").hidden = false;
+  }
+}
+
+$("form").addEventListener("submit", (event) => { event.preventDefault(); judge(); });
+$("form").addEventListener("reset", () => { $("result").hidden = true; complain(null); });
+$("message").addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) judge(); });
+$("apikey").addEventListener("change", () => { sessionStorage.setItem("reviews.key", $("apikey").value); showModel(); judge(); });
+$("file").addEventListener("change", () => { if ($("file").files.length) scoreFile($("file").files[0]); });
+$("cancel").addEventListener("click", () => { stopped = true; });
+$("forget").addEventListener("click", () => { localStorage.removeItem(STORE); showRecent(); });
+document.querySelectorAll(".example").forEach((b) => b.addEventListener("click", () => fill(b.dataset)));
+showRecent();
+showModel();

@@ -1,0 +1,211 @@
+"""What was predicted, written down beside the requests: JSON Lines in compressed parts, none of them ever half there.
+
+A request leaves a row and goes on. One thread takes rows, completes those that take time to make, and writes a part
+when enough seconds have passed or enough bytes have gathered. It looks by the clock: waking it for every row made each
+request wait for Python's lock.
+"""
+
+import gzip
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import structlog
+
+from src.api.metrics import Metrics
+from src.model.errors import SettingsError
+from src.model.settings import Settings
+
+Row = str | Callable[[], str]
+"""A JSON object without its closing brace, or what returns one."""
+
+_LOOK_SECONDS = 0.25
+_KEPT_PARTS = 4  # so many parts' bytes are kept for another try when they cannot be written
+_CLEAN_SECONDS = 3_600.0
+_DAY = 86_400.0
+
+
+class Sink(Protocol):
+    """Where parts go."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Store a part, whole or not at all. Raises OSError where that fails."""
+
+    def clean(self, older_than_seconds: float) -> None:
+        """Delete parts of that age."""
+
+
+class FolderSink:
+    """Parts below a folder, one folder a day."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def write(self, name: str, content: bytes) -> None:
+        path = self._root / name
+        aside = path.with_name(f".{path.name}.tmp")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with aside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        except OSError:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            raise
+
+    def clean(self, older_than_seconds: float) -> None:
+        limit = time.time() - older_than_seconds
+        for path in self._root.glob("*/*.jsonl.gz*"):
+            with suppress(OSError):
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+        for leftover in self._root.glob("*/.*.tmp"):  # of a process that was killed; ours are never an hour old
+            with suppress(OSError):
+                if leftover.stat().st_mtime < time.time() - _CLEAN_SECONDS:
+                    leftover.unlink()
+
+
+class ObjectSink:
+    """Parts as objects in S3, each put in one request. Old ones are the bucket's life cycle's to delete."""
+
+    def __init__(self, settings: Settings) -> None:
+        from obstore.store import S3Store
+
+        options: dict[str, Any] = {"region": settings.aws_region}
+        if settings.aws_endpoint_url:
+            options["endpoint"] = settings.aws_endpoint_url
+        if settings.aws_access_key_id:
+            options["access_key_id"] = settings.aws_access_key_id
+            options["secret_access_key"] = settings.aws_secret_access_key.get_secret_value()
+        if token := settings.aws_session_token.get_secret_value():
+            options["session_token"] = token
+        http = settings.aws_endpoint_url.startswith("http://")
+        self._store = S3Store.from_url(
+            settings.log_dir, **options,
+            client_options={"allow_http": http, "timeout": "10s"}, retry_config={"max_retries": 2},
+        )  # fmt: skip
+
+    def write(self, name: str, content: bytes) -> None:
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            obstore.put(self._store, name, content)
+        except BaseError as error:
+            raise OSError(str(error)) from error
+
+    def clean(self, older_than_seconds: float) -> None:
+        """Leave them: buckets have life cycles."""
+
+
+def open_sink(settings: Settings) -> Sink | None:
+    """Return where the settings want parts to go, or None for nowhere. Raises SettingsError for another scheme."""
+    place = settings.log_dir
+    if place == "off":
+        return None
+    if place.startswith("s3://"):
+        return ObjectSink(settings)
+    if "://" in place:
+        raise SettingsError(f"REVIEWS_LOG_DIR={place!r}: only a folder, s3://bucket/prefix or off can be used.")
+    return FolderSink(Path(place).expanduser())
+
+
+class PredictionLog:
+    """The rows that wait, and the thread that writes them; a row is a line, or what makes one when it is its turn."""
+
+    def __init__(self, sink: Sink | None, settings: Settings, metrics: Metrics) -> None:
+        self._sink = sink
+        self._settings = settings
+        self._metrics = metrics
+        self._waiting: deque[Row] = deque()
+        self._lines: list[bytes] = []
+        self._bytes = 0
+        self._written_at = self._cleaned_at = time.monotonic()
+        self._failing = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="prediction-log", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def put(self, row: Row) -> None:
+        """Take a row, or count it as dropped where too many wait. Never waits, never raises, wakes nobody up."""
+        if len(self._waiting) < self._settings.log_queue:
+            self._waiting.append(row)
+        else:
+            self._metrics.log_rows.labels("dropped").inc()
+
+    def stop(self) -> None:
+        """Write what is waiting and end the thread."""
+        self._stop.set()
+        self._thread.join(timeout=15)
+
+    def _work(self) -> None:
+        ending = False
+        while not ending:
+            ending = self._stop.wait(min(self._settings.log_seconds, _LOOK_SECONDS))
+            self._take(len(self._waiting))
+            due = time.monotonic() - self._written_at >= self._settings.log_seconds
+            if self._lines and (due or self._bytes >= self._settings.log_part_bytes or ending):
+                self._write()
+            self._metrics.log_waiting.set(len(self._waiting) + len(self._lines))
+            self._clean_sometimes()
+
+    def _take(self, rows: int) -> None:
+        """Turn waiting rows into lines."""
+        for _ in range(rows):
+            row = self._waiting.popleft()
+            try:
+                line = (row if isinstance(row, str) else row()).encode() + b"}\n"
+            except Exception as error:  # noqa: BLE001 - one odd row must not end the log for all others
+                self._metrics.log_rows.labels("dropped").inc()
+                structlog.get_logger().error("row not logged", error=repr(error))
+                continue
+            self._lines.append(line)
+            self._bytes += len(line)
+
+    def _write(self) -> None:
+        self._written_at = time.monotonic()
+        if self._sink is None:
+            self._lines, self._bytes = [], 0
+            return
+        now = datetime.now(UTC)
+        name = f"{now:%Y-%m-%d}/{now:%Y%m%dT%H%M%S}-{os.getpid()}-{uuid4().hex[:8]}.jsonl.gz"
+        try:
+            self._sink.write(name, gzip.compress(b"".join(self._lines), 5, mtime=0))
+        except OSError as error:
+            self._not_written(error)
+            return
+        self._failing = False
+        self._metrics.log_parts.labels("written").inc()
+        self._metrics.log_rows.labels("written").inc(len(self._lines))
+        self._lines, self._bytes = [], 0
+
+    def _not_written(self, error: OSError) -> None:
+        """Keep the rows for another try, the oldest of them only while there is room."""
+        self._metrics.log_parts.labels("failed").inc()
+        if not self._failing:
+            structlog.get_logger().error("prediction log cannot be written", reason=str(error))
+        self._failing = True
+        dropped = 0
+        while self._bytes > _KEPT_PARTS * self._settings.log_part_bytes:
+            self._bytes -= len(self._lines[dropped])
+            dropped += 1
+        del self._lines[:dropped]
+        self._metrics.log_rows.labels("dropped").inc(dropped)
+
+    def _clean_sometimes(self) -> None:
+        if self._sink and time.monotonic() - self._cleaned_at >= _CLEAN_SECONDS:
+            self._cleaned_at = time.monotonic()
+            self._sink.clean(self._settings.log_days * _DAY)

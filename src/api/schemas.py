@@ -1,0 +1,153 @@
+"""What the API takes and gives."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
+
+MAX_TITLE, MAX_MESSAGE, MAX_BATCH = 1_000, 50_000, 1_000
+Label = Literal["negative", "positive"]
+
+_EXAMPLE: JsonDict = {"title": "Broke in a day", "message": "A total waste of money; the handle came off in my hand."}
+
+
+class _Strict(BaseModel):
+    """Unknown fields and other types are refused, not guessed at."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Review(_Strict):
+    """A review to judge; one of both fields may be empty."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    title: str = Field("", max_length=MAX_TITLE, description="The review's title.")
+    message: str = Field("", max_length=MAX_MESSAGE, description="The review's text.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Review":
+        if not (self.title.strip() or self.message.strip()):
+            msg = "title and message are both empty: write something in one of them"
+            raise ValueError(msg)
+        return self
+
+
+class Batch(_Strict):
+    """Up to 1,000 reviews. Each is checked by itself: a bad one does not spoil the others."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reviews": [_EXAMPLE]}]})
+
+    reviews: Annotated[list[Any], Field(min_length=1, max_length=MAX_BATCH, description="Objects like `Review`.")]
+
+
+class Feedback(_Strict):
+    """What a person says about a prediction."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"request_id": "0" * 32, "label": "negative"}]})
+
+    request_id: str = Field(pattern=r"^[A-Za-z0-9._-]{8,70}$", description="The prediction's `request_id`.")
+    label: Label = Field(description="What the review really is.")
+
+
+class ModelName(BaseModel):
+    """Which model answered."""
+
+    name: str
+    version: str
+    run_id: str
+
+
+class Occurrence(BaseModel):
+    """Where an n-gram stands, in characters of the explanation's own title or message."""
+
+    field: Literal["title", "message"]
+    start: int
+    end: int
+
+
+class ContributionOut(BaseModel):
+    """An n-gram's share of the log-odds, and where it stands."""
+
+    ngram: str
+    weight: float
+    occurrences: list[Occurrence]
+
+
+class Explanation(BaseModel):
+    """The review as the model reads it, and what every n-gram adds; with the intercept it adds up to the log-odds."""
+
+    title: str
+    message: str
+    intercept: float
+    contributions: list[ContributionOut]
+
+
+class Prediction(BaseModel):
+    """The verdict on one review."""
+
+    label: Label
+    confidence: float = Field(ge=0.5, le=1, description="Probability of the label.")
+    probability: float = Field(ge=0, le=1, description="Probability of positive.")
+    abstained: bool = Field(description="Whether the probability is too close to one half to decide by.")
+    model: ModelName
+    request_id: str
+    explanation: Explanation | None = None
+
+
+class BatchItem(BaseModel):
+    """The verdict on one review of a batch, or why there is none."""
+
+    label: Label | None = None
+    confidence: float | None = None
+    probability: float | None = None
+    abstained: bool | None = None
+    error: str | None = None
+
+
+class BatchPrediction(BaseModel):
+    """One item for each review, in their order."""
+
+    model: ModelName
+    request_id: str
+    results: list[BatchItem]
+    failed: int
+
+
+class Accepted(BaseModel):
+    """The feedback was taken down."""
+
+    request_id: str
+    accepted: bool
+
+
+class ModelOut(BaseModel):
+    """The model that is served."""
+
+    name: str
+    version: str
+    alias: str
+    run_id: str
+    digest: str
+    data_digest: str
+    source: str
+    loaded_at: str
+    metrics: dict[str, float]
+    challenger: dict[str, Any] | None = None
+
+
+class Health(BaseModel):
+    """Whether the service is alive, or ready."""
+
+    status: Literal["alive", "ready", "not ready"]
+    model_version: str | None = None
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str

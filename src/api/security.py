@@ -1,0 +1,103 @@
+"""Who may ask, and how often."""
+
+import hashlib
+import hmac
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from src.model.errors import SettingsError
+
+HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (
+        b"content-security-policy",
+        b"; ".join(
+            (
+                b"default-src 'none'",
+                b"script-src 'self'",
+                b"style-src 'self'",
+                b"img-src 'self' data:",
+                b"connect-src 'self'",
+                b"form-action 'self'",
+                b"base-uri 'none'",
+                b"frame-ancestors 'none'",
+            )
+        ),
+    ),
+)
+"""On every answer. The page loads its own script and style and nothing from elsewhere."""
+
+_LINE = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})")
+_MOST_BUCKETS = 10_000
+
+
+def read_keys(path: Path | None) -> Mapping[str, bytes]:
+    """Return {name: SHA-256 of the key} from a file of `name:sha256` lines; empty lines and `#` comments are skipped.
+
+    Keys are long random strings, so a plain digest of one cannot be guessed back.
+
+    Raises:
+        SettingsError: the file cannot be read, or a line is none of these.
+    """
+    if path is None:
+        return {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"REVIEWS_API_KEYS_FILE={path} cannot be read: {error}."
+        raise SettingsError(msg, hint="Make it with make api-key name=NAME, or unset the variable.") from error
+    keys: dict[str, bytes] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line.strip())
+        if match is None or match[1] in keys:
+            msg = f"{path}, line {number}, is no `name:sha256` of its own."
+            raise SettingsError(msg, hint="Add a line with make api-key name=NAME.")
+        keys[match[1]] = bytes.fromhex(match[2])
+    if not keys:
+        raise SettingsError(f"{path} holds no key.", hint="Add one with make api-key name=NAME.")
+    return keys
+
+
+def key_owner(key: str, keys: Mapping[str, bytes]) -> str | None:
+    """Return the name a key belongs to, or None; every stored digest is compared, each in constant time."""
+    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+    owner = None
+    for name, known in keys.items():
+        if hmac.compare_digest(digest, known):
+            owner = name
+    return owner
+
+
+@dataclass
+class RateLimit:
+    """A token bucket for each caller: `rate` requests a second, `burst` at once; a rate of 0 lets everything pass.
+
+    Only the callers seen last are remembered, so strangers cannot fill the memory.
+    """
+
+    rate: float
+    burst: int
+    clock: Callable[[], float] = time.monotonic
+    _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
+
+    def wait(self, caller: str) -> float:
+        """Take a token; return 0.0, or the seconds after which there will be one."""
+        if not self.rate:
+            return 0.0
+        now = self.clock()
+        tokens, seen = self._buckets.pop(caller, (float(self.burst), now))
+        tokens = min(self.burst, tokens + (now - seen) * self.rate)
+        allowed = tokens >= 1
+        self._buckets[caller] = (tokens - allowed, now)
+        if len(self._buckets) > _MOST_BUCKETS:
+            self._buckets.popitem(last=False)
+        return 0.0 if allowed else (1 - tokens) / self.rate
