@@ -48,7 +48,7 @@ setup: .venv/.locked ## Make .venv with the locked packages (Python 3.11 to 3.13
 	@$(UV) pip sync -q --python .venv-api/bin/python --require-hashes $^
 	@touch $@
 
-.venv-bench/.locked: requirements/model.txt requirements/bench.txt | .venv/.locked
+.venv-bench/.locked: requirements/model.txt requirements/api.txt requirements/bench.txt | .venv/.locked
 	@echo 'Setting up .venv-bench with the peers of the benchmark …' >&2; $(UV) venv -q --clear --python $(PY) .venv-bench
 	@$(UV) pip sync -q --python .venv-bench/bin/python --require-hashes $^
 	@touch $@
@@ -87,6 +87,10 @@ UV_COMPILE = $(UV) pip compile -q pyproject.toml --universal --python-version 3.
 .PHONY: bench
 bench: .venv-bench/.locked ## Ours against scikit-learn, fastText and Vowpal Wabbit on the reviews of DATA= (minutes)
 	@.venv-bench/bin/python -m bench.run --source="$$DATA" $(BENCH_ARGS)
+
+.PHONY: bench-api
+bench-api: .venv-bench/.locked .venv-api/.locked ## The API against a plain FastAPI with scikit-learn, on DATA= (minutes)
+	@.venv-bench/bin/python -m bench.api --source="$$DATA" $(BENCH_ARGS)
 
 .PHONY: lock
 lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.toml

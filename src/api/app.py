@@ -16,7 +16,7 @@ from src.api.metrics import Metrics
 from src.api.model_store import ModelSlot
 from src.api.page import mount_page
 from src.api.prediction_log import PredictionLog, open_sink
-from src.api.problems import Problem, described, problem_response
+from src.api.problems import Problem, described, problem_response, sentence
 from src.api.routes import Service, router
 from src.api.security import RateLimit, read_keys
 from src.api.sources import FolderSource, MlflowSource, ModelCache, Source
@@ -112,5 +112,4 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 async def _on_bad_body(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     errors = described(error.errors())
-    detail = "; ".join(f"{one['field']}: {one['message']}" for one in errors)
-    return problem_response(Problem(422, detail, errors=errors), _request_id(request))
+    return problem_response(Problem(422, sentence(errors), errors=errors), _request_id(request))

@@ -18,6 +18,7 @@ from src.api.security import HEADERS, RateLimit, key_owner
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _GUARDED, _OPEN = "/api/", "/api/v1/health"
+_WITH_BODY = ("/api/v1/predict", "/api/v1/feedback")
 _JSON = "application/json"
 
 
@@ -43,7 +44,8 @@ class Edge:
         sending = _Sending(send, request_id)
         try:
             self._admit(scope, headers)
-            body = await self._body(headers, receive) if scope["method"] == "POST" else None
+            takes_body = scope["method"] == "POST" and scope["path"].startswith(_WITH_BODY)
+            body = await self._body(headers, receive) if takes_body else None
             await self.app(scope, receive if body is None else _replay(body, receive), sending)
         except Problem as problem:
             await self._refuse(problem, request_id, scope, receive, sending)

@@ -46,7 +46,7 @@ def judge(served: Served, titles: Sequence[str], messages: Sequence[str]) -> lis
         some = slice(start, start + _STEP)
         found = hashed_chunk(titles[some], messages[some], bits=classifier.shape.bits, n=classifier.shape.ngrams)
         probability, unknown = classifier.proba_and_unknown(found)
-        ngrams = np.diff(found.offsets)
+        ngrams = found.offsets[1:] - found.offsets[:-1]
         common = served.stop_words.take(found.indices & STOP_MASK).astype(np.float64)
         english = row_sums(common, found.offsets) / np.maximum(ngrams, 1)
         columns = probability, classifier.abstains(probability), ngrams, unknown, english

@@ -34,6 +34,13 @@ def problem_response(problem: Problem, request_id: str) -> Response:
     return Response(json.dumps(body), problem.status, problem.headers, MEDIA_TYPE)
 
 
+def sentence(errors: Sequence[Mapping[str, str]]) -> str:
+    """Return described errors as one sentence."""
+    return "; ".join(
+        one["message"] if one["field"] == "body" else f"{one['field']}: {one['message']}" for one in errors
+    )
+
+
 def described(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Return pydantic's errors as field and sentence, without what was sent: a review never comes back in an error."""
     return [

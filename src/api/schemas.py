@@ -3,12 +3,18 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.config import JsonDict
+from pydantic.config import JsonDict, JsonValue
 
 MAX_TITLE, MAX_MESSAGE, MAX_BATCH = 1_000, 50_000, 1_000
 Label = Literal["negative", "positive"]
 
 _EXAMPLE: JsonDict = {"title": "Broke in a day", "message": "A total waste of money; the handle came off in my hand."}
+
+
+_NOT_EMPTY: list[JsonValue] = [
+    {"required": [field], "properties": {field: {"pattern": r"\S"}}} for field in ("title", "message")
+]
+"""Says in the OpenAPI document what `_says_something` checks."""
 
 
 class _Strict(BaseModel):
@@ -20,7 +26,7 @@ class _Strict(BaseModel):
 class Review(_Strict):
     """A review to judge; one of both fields may be empty."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE], "anyOf": _NOT_EMPTY})
 
     title: str = Field("", max_length=MAX_TITLE, description="The review's title.")
     message: str = Field("", max_length=MAX_MESSAGE, description="The review's text.")
@@ -132,6 +138,7 @@ class ModelOut(BaseModel):
     data_digest: str
     source: str
     loaded_at: str
+    card: str | None
     metrics: dict[str, float]
     challenger: dict[str, Any] | None = None
 

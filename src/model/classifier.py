@@ -90,7 +90,7 @@ class SentimentClassifier:
     def proba_and_unknown(self, found: Buckets) -> tuple[Probabilities, npt.NDArray[np.float64]]:
         """Return the probability of positive, and the share of n-grams that carry no weight, both of shape (n,)."""
         weights, offsets = self.weights_of(found), found.offsets
-        silent = row_sums((weights == 0).astype(np.float64), offsets) / np.maximum(np.diff(offsets), 1)
+        silent = row_sums((weights == 0).astype(np.float64), offsets) / np.maximum(offsets[1:] - offsets[:-1], 1)
         return sigmoid(self._logits(weights, offsets)), silent
 
     def _logits(self, weights: npt.NDArray[np.float64], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -198,7 +198,7 @@ def sigmoid(logits: npt.NDArray[np.float64]) -> Probabilities:
 
 def row_scale(offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Return 1 / sqrt(number of n-grams) of every review, shape (n,); 1 where there is none."""
-    scale: npt.NDArray[np.float64] = 1 / np.sqrt(np.maximum(np.diff(offsets), 1))
+    scale: npt.NDArray[np.float64] = 1 / np.sqrt(np.maximum(offsets[1:] - offsets[:-1], 1))
     return scale
 
 

@@ -173,8 +173,10 @@ def hashed_chunk(titles: Sequence[str], texts: Sequence[str], *, bits: int, n: i
     data = _joined(titles, texts)
     starts, hashes = _token_hashes(data)
     borders = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(BORDER))
-    last = np.append(np.searchsorted(starts, borders[1:]), starts.size)  # of every field: its last token's number + 1
-    per_field = np.diff(last, prepend=0)
+    last = np.empty(borders.size, np.int64)  # of every field: its last token's number + 1
+    last[:-1], last[-1] = np.searchsorted(starts, borders[1:]), starts.size
+    per_field = last.copy()
+    per_field[1:] -= last[:-1]
     field_end = np.repeat(last, per_field)
     position = np.arange(starts.size)
     numbers = np.empty((starts.size, n), np.uint32)
@@ -187,7 +189,9 @@ def hashed_chunk(titles: Sequence[str], texts: Sequence[str], *, bits: int, n: i
         numbers[: gram.size, k] = (gram * mix) >> shift
         np.less(position + k, field_end, out=valid[:, k])
     grams = np.maximum(per_field[:, None] - np.arange(n), 0).reshape(len(titles), -1).sum(axis=1)
-    return Buckets(numbers[valid], np.append(0, np.cumsum(grams)))
+    offsets = np.zeros(len(titles) + 1, np.int64)
+    np.cumsum(grams, out=offsets[1:])
+    return Buckets(numbers[valid], offsets)
 
 
 def _joined(titles: Sequence[str], texts: Sequence[str]) -> bytes:

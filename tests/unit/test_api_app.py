@@ -58,6 +58,7 @@ def client_of(folder: Path, **settings: str) -> Iterator[Client]:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
+        until(lambda: server.started)
         try:
             with Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20) as client:
                 client.app = app
@@ -180,7 +181,7 @@ def test_a_body_that_does_not_come_and_a_defect() -> None:
         transport = httpx.ASGITransport(edge)
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
             head = {"content-type": "application/json"}
-            return await client.post("/x", content=slow(), headers=head), await client.get("/x")
+            return await client.post("/api/v1/predict", content=slow(), headers=head), await client.get("/x")
 
     late, defect = asyncio.run(ask())
 

@@ -26,8 +26,7 @@ async function showModel() {
     const model = await ask("/api/v1/model");
     const accuracy = model.metrics.accuracy ? `, right on ${(100 * model.metrics.accuracy).toFixed(1)} % of its test rows` : "";
     $("model").textContent = `${model.name}, version ${model.version}${accuracy}`;
-    const card = await fetch("/card");
-    $("card").hidden = !card.ok;
+    $("card").hidden = !model.card;
   } catch (error) { $("model").textContent = error.message; }
 }
 
@@ -101,7 +100,7 @@ function showRecent() {
     again.type = "button";
     again.textContent = (entry.title || entry.message).slice(0, 60);
     again.addEventListener("click", () => fill(entry));
-    item.append(again, ` ${entry.label}, ${(100 * entry.confidence).toFixed(0)} %`);
+    item.append(again, ` ${entry.label}, ${(100 * entry.confidence).toFixed(1)} %`);
     return item;
   }));
   $("nohistory").hidden = entries.length > 0;

@@ -1,0 +1,107 @@
+"""The page in a real browser: judge, explain, a file of reviews, dark mode, a phone, the keyboard alone."""
+
+import csv
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.integration.test_api import Api, put_model, running, until
+
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    with sync_playwright() as driver:
+        yield driver.chromium.launch(executable_path=program, args=list(QUIET))
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "model").mkdir()
+    put_model(folder / "model", 1, "1")
+    with running(folder) as started:
+        until(lambda: started.client.get("/health/ready").is_success)
+        yield started
+
+
+@pytest.fixture(params=["light", "dark on a phone"])
+def page(request: pytest.FixtureRequest, browser: Browser, api: Api) -> Iterator[Page]:
+    """The page, in both looks; it must not complain in the console, nor be wider than its window."""
+    phone = request.param != "light"
+    context = browser.new_context(
+        viewport={"width": 360 if phone else 900, "height": 800}, color_scheme="dark" if phone else "light"
+    )
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    refused = "status of 422"  # a browser notes each answer that is no success
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto(str(api.client.base_url))
+    yield opened
+    assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert [] == [complaint for complaint in complaints if refused not in complaint]
+    context.close()
+
+
+def test_a_review_is_judged_and_explained(page: Page) -> None:
+    """By the keyboard alone: the verdict, the words as they were typed, and what each adds; it is remembered."""
+    for keys in ("Tab", "Tab"):
+        page.keyboard.press(keys)
+    page.keyboard.type("Awful")
+    page.keyboard.press("Tab")
+    page.keyboard.type("It broke 😀 & I <b>hate</b> it")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#result:not([hidden])")
+
+    assert page.inner_text("#verdict").endswith("% sure")
+    assert "It broke 😀 & I <b>hate</b> it" == page.text_content("#words .message")
+    assert page.locator("#words .for, #words .against").count() > 0
+    page.click("summary")
+    assert page.locator("#parts tr").count() > 5
+    page.reload()
+    assert "Awful" in page.inner_text("#history")
+    page.click("#forget")
+    assert "" == page.inner_text("#history")
+
+
+def test_an_empty_review_is_answered_with_a_sentence(page: Page) -> None:
+    """What the service says is shown, not a status."""
+    complaint = page.locator("#problem")
+    with page.expect_response(lambda answer: answer.status == 422):
+        page.click("button[type=submit]")
+    complaint.wait_for()
+
+    assert "write something in one of them" in complaint.inner_text()
+
+
+def test_a_file_is_judged_and_comes_back(page: Page, tmp_path: Path) -> None:
+    """Every row in its order with quotes and line breaks whole, progress to the end, bad rows with their reason."""
+    rows = [[str(n), f'Title, "{n}"', "" if n == 5 else f"two\nlines {n}"] for n in range(700)]
+    rows[6] = ["6", "", ""]
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    with source.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["id", "title", "message"], *rows])
+    page.set_input_files("#file", source)
+    page.wait_for_selector("#download:not([hidden])")
+    with page.expect_download() as download:
+        page.click("#download")
+    download.value.save_as(target)
+    with target.open(newline="", encoding="utf-8") as file:
+        head, *scored = csv.reader(file)
+
+    assert ["id", "title", "message", "label", "probability", "model_version", "error"] == head
+    assert rows == [row[:3] for row in scored]
+    assert "700 of 700 rows judged, 1 could not be" in page.inner_text("#batchtext")
+    assert "both empty" in scored[6][6]
+    assert all(row[3] in {"negative", "positive"} and 0 <= float(row[4]) <= 1 for n, row in enumerate(scored) if n != 6)
+    assert 1 == page.evaluate("document.getElementById('progress').value")
