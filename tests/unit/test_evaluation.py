@@ -1,6 +1,7 @@
 """Figures and plots."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from src.model.errors import DataError
+from src.model.evaluation.intervals import Interval
 from src.model.evaluation.metrics import classification_metrics, confusion
-from src.model.evaluation.plots import confusion_plot, learning_plot, score_plot
+from src.model.evaluation.plots import confusion_plot, learning_plot, score_plot, slices_plot
+from src.model.evaluation.slices import Slice
 from src.model.learners.base import LearningPoint
 
 TRUTH = np.array([False, False, False, True, True, True, True, True])
@@ -63,6 +66,14 @@ def test_confusion_and_accuracy_agree(pairs: list[tuple[bool, float]]) -> None:
 
     assert len(pairs) == counts.sum()
     assert classification_metrics(truth, scores)["accuracy"] == pytest.approx(counts.trace() / len(pairs))
+
+
+def test_names_from_the_data_are_no_formulas(tmp_path: Path) -> None:
+    """A dollar sign in a column's value is drawn as it is."""
+    part = Slice(r"price: $\frac{1}$ and $", 10, 0.5, 0.9, Interval(0.8, 0.95), 0.3, judged=True)
+    slices_plot([part], 0.9, "x").savefig(tmp_path / "plot.png")
+
+    assert (tmp_path / "plot.png").stat().st_size > 0
 
 
 def test_plots_show_what_they_are_given() -> None:

@@ -70,11 +70,12 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
 
 def _plan(description: Mapping[str, Any], version: Version, context: Context) -> Plan:
     """Return the plan the version was made from, on the present files. Raises ModelError for a record without one."""
-    training = description["training"]
+    training = description.get("training", {})
     try:
         parameters, share = training["parameters"], float(training["parameters"]["validation_share"])
         settings = recorded_settings(parameters, context.settings)
         numbers = parse_batches(str(parameters["batches"]), settings.batches)
+        _ = [(entry["key"], entry["sha256"]) for entry in training["inputs"]]
         base = training.get("warm_start_version")
     except (KeyError, TypeError, ValueError) as error:
         msg = f"Version {version.number} has no full record of its training: {error!r} is missing."

@@ -40,7 +40,7 @@ def warm_start(
     version = resolve(context.registry, reference)
     folder = context.registry.fetch(version)
     body = read_description(folder)
-    training: dict[str, Any] = body["training"]
+    training: dict[str, Any] = body.get("training", {})
     if "counts_sha256" not in training:
         msg = f"Version {version.number} was saved without its counts: it is pruned, of another learner, or too old."
         raise UsageError(msg, hint=_COLD)
