@@ -134,7 +134,7 @@ model-split-batches: .venv/.locked ## Split the train rows into 10 batches
 
 .PHONY: model-preprocess-batch
 model-preprocess-batch: .venv/.locked ## Clean the batches in batch= ("0 1 2", 0,1,2, 0-4 or all)
-	@$(PY) -m src.model.data.preprocess_batch --batch="$$batch"
+	@$(PY) -m src.model.data.preprocess_batch --batch="$${batch:-$$batches}"
 
 .PHONY: model-preprocess-test
 model-preprocess-test: .venv/.locked ## Clean the test rows
@@ -142,11 +142,11 @@ model-preprocess-test: .venv/.locked ## Clean the test rows
 
 .PHONY: model-tune
 model-tune: .venv/.locked ## Search better parameters on batches= in trials= trials (20); train uses the best
-	@$(PY) -m src.model.pipeline.tune --batches="$${batches:-all}" --trials="$${trials:-20}"
+	@$(PY) -m src.model.pipeline.tune --batches="$${batches:-$${batch:-all}}" --trials="$${trials:-20}"
 
 .PHONY: model-train
 model-train: .venv/.locked ## Train on batches= and register the challenger [warm_start=champion]
-	@$(PY) -m src.model.pipeline.train --batches="$$batches" --warm-start="$$warm_start"
+	@$(PY) -m src.model.pipeline.train --batches="$${batches:-$$batch}" --warm-start="$$warm_start"
 
 .PHONY: model-evaluate
 model-evaluate: .venv/.locked ## Evaluate the challenger, or model_version=, on the test rows
@@ -162,11 +162,11 @@ model-rollback: .venv/.locked ## Make the previous champion the champion again
 
 .PHONY: model-curve
 model-curve: .venv/.locked ## Train on growing numbers of batches= (all): is retraining still worth it?
-	@$(PY) -m src.model.pipeline.curve --batches="$${batches:-all}"
+	@$(PY) -m src.model.pipeline.curve --batches="$${batches:-$${batch:-all}}"
 
 .PHONY: model-findings
 model-findings: .venv/.locked ## Near duplicates and suspicious labels in batches= (all), for people to look at
-	@$(PY) -m src.model.pipeline.findings --batches="$${batches:-all}"
+	@$(PY) -m src.model.pipeline.findings --batches="$${batches:-$${batch:-all}}"
 
 .PHONY: model-reproduce
 model-reproduce: .venv/.locked ## Train model_version= (champion) again from its record and compare bit by bit
@@ -187,8 +187,8 @@ model-pipeline-ingest: .venv/.locked ## ingest, validate, split: source=
 	@$(PY) -m src.model.pipeline.run ingest --source="$$source"
 
 .PHONY: model-pipeline-train
-model-pipeline-train: .venv/.locked ## preprocess, train, evaluate, promote: batches= (default: all)
-	@$(PY) -m src.model.pipeline.run train --batches="$${batches:-all}"
+model-pipeline-train: .venv/.locked ## preprocess, train, evaluate, promote: batches= (all) [warm_start=champion]
+	@$(PY) -m src.model.pipeline.run train --batches="$${batches:-$${batch:-all}}" --warm-start="$$warm_start"
 
 ##@ API
 

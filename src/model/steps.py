@@ -30,7 +30,12 @@ STEPS: tuple[Step, ...] = (
         needs=("split_batches",),
     ),
     Step("preprocess_test", "src.model.data.preprocess_test", needs=("ingest",)),
-    Step("train", "src.model.pipeline.train", (("--batches", "{batches}"),), needs=("preprocess_batch",)),
+    Step(
+        "train",
+        "src.model.pipeline.train",
+        (("--batches", "{batches}"), ("--warm-start", "{warm_start}")),
+        needs=("preprocess_batch",),
+    ),
     Step("evaluate", "src.model.pipeline.evaluate", needs=("train", "preprocess_test")),
     Step("promote", "src.model.pipeline.promote", needs=("evaluate",)),
 )
@@ -43,7 +48,10 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 
 def arguments(step: Step, **variables: str) -> list[str]:
     """Return the step's command-line arguments with the caller's variables filled in."""
-    filled = [(flag, value.format_map({"source": "", "batches": "", **variables})) for flag, value in step.arguments]
+    filled = [
+        (flag, value.format_map({"source": "", "batches": "", "warm_start": "", **variables}))
+        for flag, value in step.arguments
+    ]
     return [word for flag, value in filled if value for word in (flag, value)]
 
 

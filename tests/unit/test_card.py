@@ -18,6 +18,7 @@ TRAINING = {
 FACTS = CardFacts(
     name="reviews",
     version=3,
+    source="my|reviews.zip",
     description={"learner": "hashed", "sha256": {"m.bin": "b" * 64}, "band": [0.3, 0.7], "training": TRAINING},
     test={"key": "processed/test.parquet", "rows": 2000, "sha256": "9" * 64},
     positive_share=0.5,
@@ -47,6 +48,9 @@ def test_the_card_has_the_headings_and_the_figures() -> None:
     assert "Weak here: sarcasm, 1 of 6 cases." in text
     assert "plain praise, 15" not in text.split("## Caveats")[1]
     assert "make model-reproduce model_version=3" in text
+    assert "From my\\|reviews.zip:" in text
+    assert "says nothing about real reviews" not in summary(FACTS)
+    assert "says nothing about real reviews" in summary(replace(FACTS, source="synthetic:9@1"))
     assert "right on 90.00% of 2,000 test rows (95 % interval 88.00% to 92.00%)" in summary(FACTS)
 
 

@@ -29,10 +29,14 @@ thead:not(:has(th:not(:empty))) { display: none; }
 
 @dataclass(frozen=True)
 class CardFacts:
-    """Everything a card tells; `description` is the model's own `model.json`, `test` has key, rows and sha256."""
+    """Everything a card tells; `description` is the model's own `model.json`, `test` has key, rows and sha256.
+
+    `source` is what the test rows were ingested from; what the train rows were from, the description says.
+    """
 
     name: str
     version: int
+    source: str
     description: Mapping[str, Any]
     test: Mapping[str, Any]
     positive_share: float
@@ -52,7 +56,12 @@ def summary(facts: CardFacts) -> str:
     return (
         f"Tells whether a review is positive or negative; right on {accuracy:.2%} of {facts.test['rows']:,} test rows "
         f"(95 % interval {interval.low:.2%} to {interval.high:.2%})."
+        + (" These rows are generated: the figure says nothing about real reviews." if _generated(facts.source) else "")
     )
+
+
+def _generated(source: str) -> bool:
+    return source.startswith("synthetic:")
 
 
 def markdown(facts: CardFacts) -> str:
@@ -68,6 +77,7 @@ def markdown(facts: CardFacts) -> str:
         vars(facts),
         summary=summary(facts),
         training=training,
+        generated=_generated(facts.source),
         learner=facts.description["learner"],
         sha256=facts.description["sha256"],
         band=facts.description.get("band", (0.5, 0.5)),

@@ -18,7 +18,8 @@ def suspicion(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float
 
     `positive` is the given label, `probability` of positive comes from a model that did not learn from the row, both of
     shape (n,). A row is suspicious where the other label's probability is at least the mean of that probability over
-    the rows that carry the other label: as sure as one usually is of rows that are what they say.
+    the rows that carry the other label, as sure as one usually is of rows that are what they say, and the other label
+    is the likelier one.
     """
     own = np.where(positive, probability, 1 - probability)
     if positive.all() or not positive.any():

@@ -15,12 +15,14 @@ from scipy.sparse.csgraph import connected_components
 from src.model.text import Buckets, bucket_chunks
 
 BANDS, ROWS = 16, 4
+SIZE = BANDS * ROWS
 SIMILAR = 0.8
 """From this estimated similarity on, two reviews are near duplicates."""
 
 _NGRAMS, _BITS = 3, 32
 _MIN_NGRAMS = 20  # about eight words: shorter reviews are alike by chance
 _NONE = np.iinfo(np.uint32).max
+_COMPARED = 1 << 18  # pairs at a time: 134 MB of signatures
 
 Signatures = npt.NDArray[np.uint32]
 """Shape (n, 64); a review that is too short to compare has all bits set in every place."""
@@ -29,9 +31,9 @@ Signatures = npt.NDArray[np.uint32]
 def signatures(titles: Sequence[str], texts: Sequence[str], seed: int) -> Signatures:
     """Return the MinHash signatures of n raw or clean reviews, shape (n, 64)."""
     random = np.random.default_rng(seed)
-    factors = random.integers(1 << 63, size=BANDS * ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    factors = random.integers(1 << 63, size=SIZE, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     chunks = bucket_chunks(titles, texts, bits=_BITS, n=_NGRAMS)
-    parts = [np.zeros((0, BANDS * ROWS), np.uint32), *(_minima(chunk, factors) for chunk in chunks)]
+    parts = [np.zeros((0, SIZE), np.uint32), *(_minima(chunk, factors) for chunk in chunks)]
     return np.concatenate(parts)
 
 
@@ -56,28 +58,32 @@ def clusters(found: Signatures) -> npt.NDArray[np.int64]:
     In every band a review is compared with the one before it among those that share its minima, and with the first of
     them; clusters are what these links connect.
     """
-    links = np.unique(np.concatenate([_links(found, band) for band in range(BANDS)]), axis=0)
-    alike = np.empty(len(links), np.bool_)
-    for start in range(0, len(links), 1 << 20):
-        part = links[start : start + (1 << 20)]
-        alike[start : start + (1 << 20)] = (found[part[:, 0]] == found[part[:, 1]]).mean(axis=1) >= SIMILAR
-    links = links[alike]
-    graph = coo_matrix((np.ones(len(links), np.bool_), (links[:, 0], links[:, 1])), shape=(len(found), len(found)))
+    pairs = np.zeros(0, np.uint64)
+    for band in range(BANDS):
+        pairs = np.union1d(pairs, _links(found, band))
+    before, after = (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(_NONE)).astype(np.int64)
+    alike = np.empty(pairs.size, np.bool_)
+    for start in range(0, pairs.size, _COMPARED):
+        part = slice(start, start + _COMPARED)
+        alike[part] = (found[before[part]] == found[after[part]]).mean(axis=1) >= SIMILAR
+    before, after = before[alike], after[alike]
+    graph = coo_matrix((np.ones(before.size, np.bool_), (before, after)), shape=(len(found), len(found)))
     _, label = connected_components(graph, directed=False)
     sizes = np.bincount(label)
     return np.where(sizes[label] > 1, label, -1).astype(np.int64)
 
 
-def _links(found: Signatures, band: int) -> npt.NDArray[np.int64]:
-    """Return pairs of reviews to compare, shape (pairs, 2)."""
+def _links(found: Signatures, band: int) -> npt.NDArray[np.uint64]:
+    """Return pairs of reviews to compare, each as one number: the first in the high half, the second in the low one."""
     part = np.ascontiguousarray(found[:, band * ROWS : (band + 1) * ROWS])
     keys = part.view([("", np.uint32)] * ROWS).ravel()
     candidates = np.flatnonzero(part[:, 0] != _NONE)
     order = candidates[np.argsort(keys[candidates], kind="stable")]
     if not order.size:
-        return np.zeros((0, 2), np.int64)
+        return np.zeros(0, np.uint64)
     fresh = np.append(True, keys[order][1:] != keys[order][:-1])
     first = order[np.maximum.accumulate(np.where(fresh, np.arange(order.size), 0))]
     later = ~fresh
     before = np.append(order[:1], order[:-1])
-    return np.concatenate([np.stack([before[later], order[later]], 1), np.stack([first[later], order[later]], 1)])
+    high = np.concatenate([before[later], first[later]]).astype(np.uint64) << np.uint64(32)
+    return high | np.tile(order[later], 2).astype(np.uint64)

@@ -118,18 +118,18 @@ def _point(folder: Path, count: int, answers: Answers) -> Point:
 
 
 def verdict(points: Sequence[Point], against_half: Comparison) -> str:
-    """Say in a sentence or two whether more rows still help."""
+    """Say whether more rows still help: all of them against half of them.
+
+    One comparison, so that chance has one chance; single batches are told with their intervals and not judged.
+    """
     half = points[len(points) // 2 - 1]
-    last = max((point.batches for point in points if point.gain and point.gain.better), default=0)
     points_gained, (low, high) = 100 * against_half.accuracy_difference, against_half.accuracy_interval
-    change = (
-        f"from {half.rows:,} to {points[-1].rows:,} rows accuracy changed by {points_gained:+.2f} points "
-        f"(95 % {100 * low:+.2f} to {100 * high:+.2f}) and log loss by {against_half.log_loss_difference:+.4f}"
+    least, most = against_half.log_loss_interval
+    return (
+        f"{'Yes' if against_half.better else 'No'}: from {half.rows:,} to {points[-1].rows:,} rows accuracy changed by "
+        f"{points_gained:+.2f} points (95 % {100 * low:+.2f} to {100 * high:+.2f}) and log loss by "
+        f"{against_half.log_loss_difference:+.4f} (95 % {least:+.4f} to {most:+.4f})."
     )
-    step = f"the last single batch to be better beyond chance was number {last} of {len(points)}" if last else (
-        "no single batch was better beyond chance"
-    )  # fmt: skip
-    return f"{'Yes' if against_half.better else 'No'}: {change}; {step}."
 
 
 def _drawn(points: Sequence[Point]) -> tuple[list[int], list[float], list[Interval], list[float], list[Interval]]:
@@ -145,13 +145,12 @@ def _drawn(points: Sequence[Point]) -> tuple[list[int], list[float], list[Interv
 
 def _text(points: Sequence[Point], answer_: str, context: Context) -> str:
     head = f"{'batches':>8}{'rows':>11}{'seconds':>9}{'MB':>7}{'accuracy':>10}  {'95 %':15}{'log loss':>9}"
-    lines = [f"{head}  gain in points; better: beyond chance, in accuracy or log loss"]
+    lines = [f"{head}  gain in points, 95 %"]
     for point in points:
         gain = ""
         if point.gain:
             low, high = point.gain.accuracy_interval
             gain = f"  {100 * point.gain.accuracy_difference:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
-            gain += " better" if point.gain.better else ""
         ends = f"{point.interval.low:.2%}-{point.interval.high:.2%}"
         lines.append(
             f"{point.batches:>8}{point.rows:>11,}{point.seconds:>9.1f}{point.model_bytes / 1e6:>7.1f}"

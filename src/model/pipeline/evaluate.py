@@ -25,7 +25,7 @@ from src.model.evaluation.metrics import confusion
 from src.model.evaluation.slices import Slice, slice_figures
 from src.model.learners import load_model
 from src.model.pipeline.examine import Answers, answer, examined
-from src.model.pipeline.inputs import Processed, evaluation_file
+from src.model.pipeline.inputs import Processed, data_source, evaluation_file
 from src.model.pipeline.train import FOOTPRINT
 from src.model.tracking.base import CHALLENGER, TEST_DIGEST_TAG, TEST_TAG, Run, Version, resolve
 
@@ -127,6 +127,7 @@ def _facts(found: Evaluation, version: Version, folder: Path, context: Context, 
         name=context.settings.model_name,
         version=version.number,
         description=read_description(folder),
+        source=data_source(context),
         test=asdict(test),
         positive_share=float(found.answers.positive.mean()),
         figures=found.examined.figures,

@@ -34,6 +34,11 @@ class Processed:
         return DataSet(name, f"{storage.root}/{self.key}", self.sha256, self.rows, context)
 
 
+def data_source(context: Context) -> str:
+    """Return what the present rows were ingested from, as their manifest has it. Raises UsageError without one."""
+    return str(require_manifest(context.storage, ingest.MANIFEST, "ingest").parameters["source"])
+
+
 def train_files(context: Context, numbers: Sequence[int]) -> list[Processed]:
     """Return the processed batches. Raises UsageError where one is missing or older than its source."""
     split = split_batches.current_split(context)

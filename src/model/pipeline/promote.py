@@ -27,6 +27,7 @@ from src.model.tracking import Registry
 from src.model.tracking.base import CHALLENGER, CHAMPION, PREVIOUS, TEST_DIGEST_TAG, Version, resolve
 
 GATE_TAG, ROLLED_BACK = "gate", "rolled back"
+_VETO = "not_rolled_back_before"
 _WAIT_SECONDS = 120.0
 
 
@@ -64,7 +65,7 @@ def limits(settings: Settings) -> Limits:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     with _one_at_a_time(context):
         if args.rollback:
-            return _roll_back(context.registry)
+            return _roll_back(context)
         return _promote(context, ignoring=args.ignore_champion)
 
 
@@ -84,9 +85,6 @@ def _promote(context: Context, *, ignoring: bool) -> Outcome:
     verdict = _verdict(context, challenger, None if ignoring else champion, test)
     if verdict.decision == "promoted":
         _move(context.registry, challenger, champion)
-    rolled_back = challenger.tags.get(GATE_TAG) == ROLLED_BACK
-    if verdict.decision == "promoted" or not rolled_back:
-        context.registry.tag(challenger.number, {GATE_TAG: verdict.decision})
     rescored = champion is not None and champion.tags.get(TEST_DIGEST_TAG) != test.sha256
     data = {
         "step": "promote",
@@ -99,7 +97,8 @@ def _promote(context: Context, *, ignoring: bool) -> Outcome:
         "comparison": asdict(verdict.comparison) if verdict.comparison else None,
         "slices": [asdict(change) for change in verdict.slices],
     }
-    _record(context, challenger, data, verdict)
+    if challenger.tags.get(GATE_TAG) != ROLLED_BACK:  # the record of its promotion stays
+        _record(context, challenger, data, verdict)
     text = _text(verdict, challenger.number, champion.number if champion else None, rescored=rescored)
     return Outcome(data, text, 0 if verdict.decision == "promoted" else GateError.exit_code)
 
@@ -121,7 +120,7 @@ def _verdict(context: Context, challenger: Version, champion: Version | None, te
     seen = [examined(model, folder, answers, place) for place, (model, folder) in enumerate(models)]
     vetoes = []
     if challenger.tags.get(GATE_TAG) == ROLLED_BACK:
-        vetoes.append(Rule("not_rolled_back_before", 0.0, 1.0, at_least=True))
+        vetoes.append(Rule(_VETO, 0.0, 1.0, at_least=True))
     other = seen[1] if champion else None
     return judge(seen[0], other, Judged(answers.positive, answers.masks), limits(context.settings), vetoes)
 
@@ -173,11 +172,18 @@ def _record(context: Context, challenger: Version, data: dict[str, Any], verdict
         record.tags({GATE_TAG: verdict.decision})
     missed = ", ".join(rule.name for rule in verdict.missed) or "none"
     former = str(data["former_champion"] or "none")
-    context.registry.tag(challenger.number, {"gate.rules_missed": missed, "gate.against": former})
+    tags = {GATE_TAG: verdict.decision, "gate.rules_missed": missed, "gate.against": former}
+    context.registry.tag(challenger.number, tags)
 
 
-def _roll_back(registry: Registry) -> Outcome:
+def _roll_back(context: Context) -> Outcome:
+    """Swap champion and previous. Raises ModelError where the previous one cannot be loaded: it would serve nothing."""
+    registry = context.registry
     champion, previous = resolve(registry, CHAMPION), resolve(registry, PREVIOUS)
+    if champion.number == previous.number:
+        msg = f"Version {champion.number} is champion and previous one: a promotion or a rollback was stopped midway."
+        raise UsageError(msg, hint="Run make model-promote, or point the alias previous to another version in MLflow.")
+    _loaded(context, previous)
     registry.tag(champion.number, {GATE_TAG: ROLLED_BACK})
     registry.tag(previous.number, {GATE_TAG: "promoted"})
     registry.set_alias(CHAMPION, previous.number)  # the one that serves comes first
@@ -201,6 +207,9 @@ def _text(verdict: Verdict, number: int, former: int | None, *, rescored: bool) 
         lines += _comparison(verdict)
     for rule in verdict.rules:
         sign, word = (">=" if rule.at_least else "<="), ("ok" if rule.passed else "MISSED")
+        if rule.name == _VETO:
+            lines.append(f"  {word:7}{rule.name:30} only make model-rollback brings it back")
+            continue
         lines.append(f"  {word:7}{rule.name:30} {_figure(rule.figure):>12} {sign} {_figure(rule.bound)}")
     return "\n".join(lines)
 
@@ -212,11 +221,14 @@ def _comparison(verdict: Verdict) -> list[str]:
     least, most = found.log_loss_interval
     both = f"{found.challenger_accuracy:.2%} against {found.champion_accuracy:.2%}"
     points = f"{100 * found.accuracy_difference:+.2f} points (95 % {100 * low:+.2f} to {100 * high:+.2f})"
+    ways = (("accuracy", found.more_accurate), ("log loss", found.better_calibrated))
+    better = ", ".join(way for way, holds in ways if holds)
     alone = f"right alone {found.only_challenger_right:,} against {found.only_champion_right:,}"
     return [
         f"  on the same {found.rows:,} rows: accuracy {both}",
         f"  accuracy {points}; {alone}, McNemar p {found.mcnemar_p:.2g}",
         f"  log loss {found.log_loss_difference:+.4f} (95 % {least:+.4f} to {most:+.4f})",
+        f"  better beyond chance in: {better or 'neither'}",
     ]
 
 

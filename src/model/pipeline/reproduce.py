@@ -52,9 +52,10 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     before = read_description(folder)
     plan = _plan(before, version, context)
     provenance = _provenance(before["training"], plan, context)
+    source = str(before["training"].get("source", "an unrecorded source"))
     data = _data(before["training"], plan)
     if data:
-        return _outcome(version, data, provenance, retrained=False, exit_code=DataError.exit_code)
+        return _outcome(version, data, provenance, source, retrained=False)
     cache = context.settings.cache_dir
     with saying_what_failed(cache):
         cache.mkdir(parents=True, exist_ok=True)
@@ -64,8 +65,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
             found = _compared(before, read_description(again / "model"))
             if found:
                 found.append(_answers(folder, again / "model", context))
-    exit_code = GateError.exit_code if found else 0
-    return _outcome(version, found, provenance, retrained=True, exit_code=exit_code)
+    return _outcome(version, found, provenance, source, retrained=True)
 
 
 def _plan(description: Mapping[str, Any], version: Version, context: Context) -> Plan:
@@ -129,7 +129,12 @@ def _answers(before: Path, after: Path, context: Context) -> Difference:
 
 
 def _outcome(
-    version: Version, found: Sequence[Difference], provenance: Sequence[Difference], *, retrained: bool, exit_code: int
+    version: Version,
+    found: Sequence[Difference],
+    provenance: Sequence[Difference],
+    source: str,
+    *,
+    retrained: bool,
 ) -> Outcome:
     data = {
         "step": "reproduce",
@@ -140,10 +145,16 @@ def _outcome(
         "provenance_differences": [asdict(one) for one in provenance],
     }
     if not retrained:
-        head = f"Not retrained: the data is not what version {version.number} was made from"
+        head = (
+            f"Not retrained: the data is not what version {version.number} was made from ({source}).\n"
+            f"  Ingest that into a REVIEWS_DATA_DIR of its own, preprocess the batches, and run this there"
+        )
+        exit_code = DataError.exit_code
     elif found:
+        exit_code = GateError.exit_code
         head = f"Not identical: version {version.number}, trained again, is another model"
     else:
+        exit_code = 0
         head = f"Identical: version {version.number}, trained again, has the same files and calibration, bit by bit"
     lines = [head, *(f"  {one.what}: {one.recorded} recorded, {one.now} now" for one in found)]
     if provenance:

@@ -21,6 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("pipeline", choices=sorted(steps.PIPELINES), help="which pipeline")
     parser.add_argument("--source", default="", help="source of `ingest` (default: REVIEWS_SOURCE)")
     parser.add_argument("--batches", default="all", help='batches of `train`: "0 1 2", 0,1,2, 0-4 or all (default)')
+    parser.add_argument("--warm-start", default="", metavar="VERSION", help="go on from this version in `train`")
     parser.add_argument("--force", action="store_true", help="run steps even if nothing has changed")
     return parser
 
@@ -34,8 +35,9 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         done[name] = outcome
         context.log.info("done", step=name)
 
+    variables = {"source": args.source, "batches": args.batches, "warm_start": args.warm_start}
     try:
-        run_pipeline(args.pipeline, context, report, force=args.force, source=args.source, batches=args.batches)
+        run_pipeline(args.pipeline, context, report, force=args.force, **variables)
     except ReviewsError:
         context.err.print("\n".join(outcome.text for outcome in done.values()), markup=False, highlight=False)
         raise

@@ -22,9 +22,9 @@ from src.model.evaluation.plots import learning_plot
 from src.model.labels import is_positive
 from src.model.learners import load_model, make_learner
 from src.model.learners.base import LearningPoint
-from src.model.pipeline.inputs import train_files, validation_rows
+from src.model.pipeline.inputs import data_source, train_files, validation_rows
 from src.model.pipeline.plan import HISTORY, Plan, fit_into, serving_bytes
-from src.model.pipeline.tuned import with_tuned
+from src.model.pipeline.tuned import RESULT, with_tuned
 from src.model.pipeline.warm_start import warm_start
 from src.model.provenance import git_sha, lock_digest
 from src.model.tracking.base import CHALLENGER, Run, Version
@@ -43,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     settings = with_tuned(context)
+    tuned = settings != context.settings
     numbers = parse_batches(" ".join(args.batches), settings.batches)
     plan = Plan(make_learner(settings), numbers, train_files(context, numbers), settings.validation_share)
     context.tracker.check()
@@ -52,21 +53,24 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     known = None if args.force else context.registry.find(plan.fingerprint)
     if known is not None:
         context.registry.set_alias(CHALLENGER, known.number)
-        return _outcome(plan, known, {}, skipped=True)
+        return _outcome(plan, known, {}, skipped=True, tuned=tuned)
     fitting = context.settings.cache_dir / ".locks" / f"{plan.fingerprint}.lock"
     with context.storage.lock("train"), file_lock(fitting, "train"):
         version, figures = _train(plan, context, force=args.force)
-    return _outcome(plan, version, figures, skipped=False)
+    return _outcome(plan, version, figures, skipped=False, tuned=tuned)
 
 
 def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[str, float]]:
     record = {
+        "source": data_source(context),
         "fingerprint": plan.fingerprint,
         "git_sha": git_sha(context.settings),
         "lock_sha256": lock_digest(),
         "code_sha256": plan.code,
     }
     name = f"train {plan.learner.name} {plan.parameters['batches']}"
+    if plan.warm:
+        name += f" from version {plan.warm.version.number}"
     with context.tracker.start(name, {"step": "train", **record}) as run:
         run.params(plan.parameters)
         run.inputs([file.data_set(context.storage, "training") for file in plan.files])
@@ -115,10 +119,11 @@ def _describe(plan: Plan, context: Context, run: Run, folder: Path) -> dict[str,
 
 
 def _summary_tags(plan: Plan) -> dict[str, str]:
-    return {"learner": plan.learner.name, "batches": plan.parameters["batches"]}
+    warm = {"warm_start_version": str(plan.warm.version.number)} if plan.warm else {}
+    return {"learner": plan.learner.name, "batches": plan.parameters["batches"], **warm}
 
 
-def _outcome(plan: Plan, version: Version, figures: Mapping[str, float], *, skipped: bool) -> Outcome:
+def _outcome(plan: Plan, version: Version, figures: Mapping[str, float], *, skipped: bool, tuned: bool) -> Outcome:
     rows = sum(file.rows for file in plan.fresh)
     data = {
         "step": "train",
@@ -126,6 +131,7 @@ def _outcome(plan: Plan, version: Version, figures: Mapping[str, float], *, skip
         "model_version": version.number,
         "run_id": version.run_id,
         "batches": list(plan.batches),
+        "tuned": tuned,
         "rows": rows,
         "metrics": dict(figures),
     }
@@ -142,6 +148,8 @@ def _outcome(plan: Plan, version: Version, figures: Mapping[str, float], *, skip
             f"{' '.join(map(str, plan.learned))} in {figures['train.seconds']:.1f} s{measured}\n"
             f"  registered as version {version.number}, the challenger"
         )
+        if tuned:
+            text += f"\n  with the parameters that make model-tune found ({RESULT} below the data folder)"
     return Outcome(data, text)
 
 

@@ -92,6 +92,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         f"Tuned: trial {best['trial']} of {_finished(study)} is the best on {len(validation):,} validation rows",
         f"  log loss {best['log_loss']:.4f}, in the first trial {first.value:.4f}",
     ]
+    if best["trial"] == first.number:
+        lines.append("  nothing better than the settings as they were, so far; more trials: make model-tune trials=40")
     lines += [f"  {name} = {value}" for name, value in best["settings"].items()]
     lines.append(f"  in {context.storage.root}/{RESULT}; make model-train uses them where no setting says otherwise")
     return Outcome(data, "\n".join(lines))

@@ -120,7 +120,7 @@ def resolve(registry: Registry, reference: str) -> Version:
         version = registry.get(int(reference))
         if version is None:
             msg = f"There is no model version {reference}."
-            raise UsageError(msg, hint="Leave it out for the champion, or look the numbers up in MLflow.")
+            raise UsageError(msg, hint="Numbers and aliases are in MLflow, under Models: make mlflow-up.")
         return version
     version = registry.by_alias(reference)
     if version is None and reference in ALIASES:
