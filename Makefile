@@ -154,7 +154,7 @@ model-evaluate: .venv/.locked ## Evaluate the challenger, or model_version=, on 
 
 .PHONY: model-promote
 model-promote: .venv/.locked ## Make the challenger the champion if it passes the gate [ignore_champion=1]
-	@$(PY) -m src.model.pipeline.promote $${ignore_champion:+--ignore-champion}
+	@$(PY) -m src.model.pipeline.promote $${ignore_champion:+"--ignore-champion=$$ignore_champion"}
 
 .PHONY: model-rollback
 model-rollback: .venv/.locked ## Make the previous champion the champion again

@@ -19,6 +19,19 @@ def write_description(folder: Path, learner: str, files: Sequence[str], more: Ma
     (folder / DESCRIPTION).write_text(json.dumps(body, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
+def training_record(description: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return what a model was made from. Raises ModelError where `train` did not write it."""
+    training = description.get("training")
+    try:
+        record = dict(training or {})
+        _ = record["parameters"]["validation_share"], record["parameters"]["batches"]
+        _ = [(entry["key"], entry["sha256"], entry["rows"]) for entry in record["inputs"]]
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"{folder / DESCRIPTION} has no full record of its training: {error!r}."
+        raise ModelError(msg, hint="It was not written by our train step. Train again.") from error
+    return record
+
+
 def read_description(folder: Path, files: Sequence[str] = ()) -> dict[str, Any]:
     """Return `model.json` after checking every digest in it; it must name one for each of `files`.
 

@@ -32,7 +32,7 @@ class Settings(ServingSettings):
     `MLFLOW_*` and `AWS_*` ones. A file `.env` in the working directory is read too; the environment wins.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", allow_inf_nan=False)
 
     # Where things live
     data_dir: str = Field("data", description="Folder of all data files, or s3://bucket/prefix.")

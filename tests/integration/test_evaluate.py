@@ -27,7 +27,7 @@ def test_figures_slices_behaviour_and_card(tracked: Workspace, small: Workspace)
         run.data.metrics["test.accuracy_high"],
     )
     assert {"negation: present", "exclamation: present"} < names
-    assert any(name.startswith("category: ") for name in names)
+    assert any(name.startswith("category = ") for name in names)
     assert 284 == sum(rate["cases"] for rate in answer["behaviour"])
     assert {"behaviour.minimum", "behaviour.invariance", "behaviour.directional"} <= set(run.data.metrics)
     assert link is not None

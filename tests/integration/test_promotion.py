@@ -243,6 +243,33 @@ def test_a_promotion_elsewhere_at_the_same_time_is_noticed(weak: Workspace, when
     assert 2 == aliases(weak)["champion"]
 
 
+def test_a_way_back_that_leads_nowhere_is_refused(weak: Workspace) -> None:
+    """A previous version whose files are gone, or that is the champion itself: nothing moves."""
+    challenged(weak)
+    weak.ok("pipeline.promote")
+    (weak.data / "models/1.zip").unlink()
+    gone = weak.run("pipeline.promote", "--rollback")
+    weak.context().registry.set_alias("previous", 2)
+    same = weak.run("pipeline.promote", "--rollback")
+
+    assert (3, 2) == (gone.code, same.code)
+    assert "stopped midway" in same.err
+    assert 2 == aliases(weak)["champion"]
+
+
+def test_a_lost_index_does_not_cost_a_model(weak: Workspace) -> None:
+    """Models that the index does not know are not written over; an index of another shape is refused."""
+    before = (weak.data / "models/1.zip").read_bytes()
+    (weak.data / "models/index.json").unlink()
+    number = weak.ok("pipeline.train", "--batches", "0 1")["model_version"]
+    (weak.data / "models/index.json").write_text('{"versions": {"1": {}}, "aliases": {}}')
+    refused = weak.run("pipeline.promote")
+
+    assert 2 == number
+    assert before == (weak.data / "models/1.zip").read_bytes()
+    assert (3, True) == (refused.code, "is damaged" in refused.err)
+
+
 def test_a_champion_that_changed_while_it_was_judged_is_noticed(weak: Workspace) -> None:
     """The challenger was compared with a champion that is none any more: nothing moves, exit code 4."""
     challenged(weak)

@@ -88,3 +88,11 @@ def test_a_point_of_accuracy_is_found() -> None:
         better += compare(truth, *scores, draws=100, seed=seed).better
 
     assert better >= SIMULATIONS * 0.95
+
+
+def test_a_few_rows_prove_nothing() -> None:
+    """Two rows on which both models are right leave open whether one is worse, and do not show that one is better."""
+    found = compare(np.array([True, False]), np.array([0.99, 0.01]), np.array([0.9, 0.1]))
+
+    assert not found.better
+    assert found.accuracy_interval.low < -0.4

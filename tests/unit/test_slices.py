@@ -50,7 +50,7 @@ def test_columns_become_slices_of_their_frequent_values() -> None:
     frame = pl.DataFrame({"kind": ["a", "b", "a", None, None, "c"], "id": list("uvwxyz")})
     many = pl.DataFrame({"x": [str(i // 2) for i in range(100)]})
 
-    assert {"kind: a": [0, 2], "kind: empty": [3, 4]} == {
+    assert {"kind = a": [0, 2], "kind is empty": [3, 4]} == {
         name: np.flatnonzero(mask).tolist() for name, mask in value_masks(frame).items()
     }
     assert 20 == len(value_masks(many))

@@ -238,8 +238,8 @@ def file_lock(path: Path, name: str, wait: float = 0.0) -> Iterator[None]:
 
 
 def machine_lock(name: str, what: str, wait: float = 0.0) -> AbstractContextManager[None]:
-    """Hold `name` for `what` against every other process of this machine, whatever folder it works in."""
-    mark = hashlib.sha256(f"{what}|{name}".encode()).hexdigest()[:16]
+    """Hold `name` for `what` against every other process of this user and machine, whatever folder it works in."""
+    mark = hashlib.sha256(f"{what}|{name}|{os.getuid()}".encode()).hexdigest()[:16]  # other users have other files
     return file_lock(Path(tempfile.gettempdir()) / f"reviews-{mark}.lock", name, wait)
 
 

@@ -10,6 +10,7 @@ from src.model.evaluation.intervals import DRAWS, Interval, log_losses, mean_int
 from src.model.evaluation.slices import Masks
 from src.model.labels import is_positive
 
+_MIN_ROWS = 100
 LEVEL = 0.05
 """A difference is believed where chance alone would show it in fewer than this share of comparisons."""
 
@@ -36,8 +37,11 @@ class Comparison:
 
     @property
     def better_calibrated(self) -> bool:
-        """Whether the challenger's probabilities have a smaller log loss, beyond chance."""
-        return self.log_loss_interval.high < 0
+        """Whether the challenger's probabilities have a smaller log loss, beyond chance.
+
+        A bootstrap of few rows is too sure of itself: under 100 they tell nothing.
+        """
+        return self.rows >= _MIN_ROWS and self.log_loss_interval.high < 0
 
     @property
     def better(self) -> bool:
@@ -76,7 +80,7 @@ def compare(
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Return the two-sided p-value of McNemar's exact test (McNemar 1947; exact: Edwards 1948, binomial with 1/2).
+    """Return the two-sided p-value of McNemar's exact test (McNemar 1947), the binomial one with 1/2.
 
     `gained` rows only the one model has right, `lost` rows only the other; rows on which both agree tell nothing.
     """
@@ -88,9 +92,12 @@ def mcnemar(gained: int, lost: int) -> float:
 def _difference_interval(gained: int, lost: int, rows: int, draws: int, seed: int) -> Interval:
     """Return the paired bootstrap's interval of (gained - lost) / rows.
 
-    Resampling rows with replacement draws how many of each kind there are from a multinomial, which needs no rows.
+    Resampling rows with replacement draws how many of each kind there are from a multinomial, which needs no rows. Half
+    a row is added to each of the four kinds, as Agresti & Min (2005) do for matched pairs: without it a few rows on
+    which both models agree would be a proof that they always do.
     """
-    shares = [gained / rows, lost / rows, 1 - (gained + lost) / rows]
+    total = rows + 2
+    shares = [(gained + 0.5) / total, (lost + 0.5) / total, 1 - (gained + lost + 1) / total]
     counts = np.random.default_rng(seed).multinomial(rows, shares, size=draws)
     low, high = np.percentile((counts[:, 0] - counts[:, 1]) / rows, (2.5, 97.5))
     return Interval(float(low), float(high))

@@ -26,7 +26,7 @@ def wilson(right: int, rows: int) -> Interval:
     share = right / rows
     centre = (share + _Z**2 / (2 * rows)) / (1 + _Z**2 / rows)
     half = _Z / (1 + _Z**2 / rows) * np.sqrt(share * (1 - share) / rows + _Z**2 / (4 * rows**2))
-    return Interval(float(centre - half), float(centre + half))
+    return Interval(max(float(centre - half), 0.0), min(float(centre + half), 1.0))
 
 
 def log_losses(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -2,7 +2,8 @@
 
 Two sets agree in one minimum with a probability equal to their Jaccard similarity (Broder 1997, "On the resemblance and
 containment of documents"). Only reviews that agree in all four minima of some band are compared (Leskovec, Rajaraman &
-Ullman 2014, section 3.4): with 16 bands a pair of similarity 0.8 is found with 99.98 %, one of 0.3 in 12 %.
+Ullman 2014, section 3.4): with 16 bands 99.98 % of the pairs of similarity 0.8 are, and 12 % of those of 0.3. The ones
+whose signatures agree in 0.8 of their places are near duplicates: about half of the pairs whose true similarity is 0.8.
 """
 
 from collections.abc import Sequence

@@ -120,7 +120,7 @@ def slices_plot(slices: Sequence[Slice], overall: float, title: str) -> Figure:
         axes.plot(part.interval, [place, place], color=colour, alpha=0.6)
         axes.plot(part.accuracy, place, "o", color=colour)
     axes.axvline(overall, linestyle="--", color=GREY, linewidth=1, label="all rows")
-    for tick in axes.set_yticks(range(len(slices)), [f"{part.name} ({part.rows:,})" for part in slices]):
+    for tick in axes.set_yticks(range(len(slices)), [f"{part.name[:60]} ({part.rows:,})" for part in slices]):
         tick.label1.set_parse_math(False)  # names come from the data: a "$" in one is no formula
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")

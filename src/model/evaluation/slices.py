@@ -43,7 +43,9 @@ def text_masks(frame: pl.DataFrame) -> Masks:
         "title: empty": pl.col("title").str.strip_chars() == "",
         "negation: present": both.str.contains(_NEGATION),
         "contrast: present": both.str.contains(_CONTRAST),
-        "capitals: all": (both == both.str.to_uppercase()) & (letters >= _MIN_LETTERS),
+        "capitals: all": (both == both.str.to_uppercase())
+        & (both != both.str.to_lowercase())  # Chinese has no capitals, and Arabic neither
+        & (letters >= _MIN_LETTERS),
         "exclamation: present": both.str.contains("!", literal=True),
         "language: not English": looks_non_english(both),
     }
@@ -70,7 +72,7 @@ def _values(column: pl.Series, name: str) -> Iterator[tuple[str, npt.NDArray[np.
     values = column.cast(pl.String).fill_null("")
     for value, count in values.value_counts(sort=True).head(_MOST_VALUES).iter_rows():
         if count > 1:
-            yield f"{name}: {value or 'empty'}"[:80], (values == value).to_numpy()
+            yield f"{name} = {value}" if value else f"{name} is empty", (values == value).to_numpy()
 
 
 def slice_figures(

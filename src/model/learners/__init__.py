@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from src.model.artifact import read_description
-from src.model.errors import UsageError
+from src.model.errors import ModelError, UsageError
 from src.model.learners.base import Learner, SentimentModel
 from src.model.settings import Settings
 
@@ -71,13 +73,19 @@ def recorded_settings(parameters: Mapping[str, Any], settings: Settings) -> Sett
     """Return the settings with which a model was trained, from its recorded parameters (`hashed.bits`, …).
 
     Raises:
-        KeyError: the record names no learner.
+        ModelError: the record names no learner, or parameters that no version of it had.
     """
-    name = parameters["learner"]
+    name = parameters.get("learner")
     mine = {key.removeprefix(f"{name}."): value for key, value in parameters.items() if key.startswith(f"{name}.")}
     known = Settings.model_fields
     fields = {f"{name}_{key}" if f"{name}_{key}" in known else key: value for key, value in mine.items()}
-    return settings.model_copy(update={"learner": name, **fields})
+    try:
+        checked = Settings.model_validate({"learner": name, **{key: fields[key] for key in fields if key in known}})
+    except ValidationError as error:
+        first = error.errors()[0]
+        msg = f"The recorded parameters cannot be used: {first['loc'][0]}: {first['msg']}."
+        raise ModelError(msg, hint="Was it trained by another version of the program? Train again.") from error
+    return settings.model_copy(update={key: getattr(checked, key) for key in checked.model_fields_set})
 
 
 def load_model(folder: Path) -> SentimentModel:

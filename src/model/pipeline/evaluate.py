@@ -15,14 +15,15 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from src.model import command
-from src.model.artifact import read_description
+from src.model.artifact import read_description, training_record
 from src.model.command import Context, Outcome
 from src.model.evaluation import behaviour, card, plots
 from src.model.evaluation.behaviour import Rate
 from src.model.evaluation.gate import Examined
-from src.model.evaluation.intervals import Interval, bootstrap_intervals
+from src.model.evaluation.intervals import Interval, bootstrap_intervals, wilson
 from src.model.evaluation.metrics import confusion
 from src.model.evaluation.slices import Slice, slice_figures
+from src.model.labels import is_positive
 from src.model.learners import load_model
 from src.model.pipeline.examine import Answers, answer, examined
 from src.model.pipeline.inputs import Processed, data_source, evaluation_file
@@ -104,6 +105,8 @@ def _evaluate(folder: Path, context: Context, test: Processed) -> Evaluation:
         intervals = bootstrap_intervals(
             answers.positive, seen.probability, seed=context.settings.seed, on_progress=advance
         )
+    right = int((is_positive(seen.probability) == answers.positive).sum())
+    intervals["accuracy"] = wilson(right, answers.positive.size)  # resampling all right rows would be sure of it
     slices = slice_figures(answers.masks, answers.positive, seen.probability, context.settings.slice_min_rows)
     return Evaluation(answers, seen, intervals, slices, behaviour.examine(model))
 
@@ -117,6 +120,8 @@ def _log(record: Run, found: Evaluation) -> None:
 
 
 def _facts(found: Evaluation, version: Version, folder: Path, context: Context, test: Processed) -> card.CardFacts:
+    description = read_description(folder)
+    training_record(description, folder)
     cost = [version.tags.get(name) for name in FOOTPRINT]
     footprint = {"files to serve it": f"{found.examined.model_bytes / 1e6:.2f} MB"}
     if all(cost):
@@ -126,7 +131,7 @@ def _facts(found: Evaluation, version: Version, folder: Path, context: Context, 
     return card.CardFacts(
         name=context.settings.model_name,
         version=version.number,
-        description=read_description(folder),
+        description=description,
         source=data_source(context),
         test=asdict(test),
         positive_share=float(found.answers.positive.mean()),

@@ -50,7 +50,7 @@ def answer(models: Sequence[SentimentModel], context: Context, test: Processed) 
     with context.progress("Scoring the test rows") as advance:
         for frame in read_blocks(path, ("polarity", "title", "text", *extra)):
             masks.append(text_masks(frame))
-            more.append(frame.select(extra))
+            more.append(frame.drop("polarity", "title", "text"))  # by name: a column may be called "*"
             for part in frame.iter_slices(_SCORE_ROWS):
                 block = reviews(part)
                 truths.append(block.positive)

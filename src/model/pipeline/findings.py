@@ -56,7 +56,14 @@ class Found:
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.findings")
     parser.add_argument("--batches", default="all", help="batches to look at: 0-4, or all (default)")
-    parser.add_argument("--rows", type=int, default=50, help="most suspicious rows to write (default: 50)")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        choices=range(1, 100_001),
+        metavar="N",
+        default=50,
+        help="most suspicious rows to write (default: 50)",
+    )
     return parser
 
 

@@ -35,7 +35,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.promote")
     parser.add_argument("--rollback", action="store_true", help="make the previous champion the champion again")
     parser.add_argument(
-        "--ignore-champion", action="store_true", help="judge by the absolute rules alone, as if there were no champion"
+        "--ignore-champion",
+        nargs="?",
+        const="yes",
+        choices=("yes", "1", "true"),
+        help="judge by the absolute rules alone, as if there were no champion",
     )
     return parser
 
@@ -66,18 +70,22 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     with _one_at_a_time(context):
         if args.rollback:
             return _roll_back(context)
-        return _promote(context, ignoring=args.ignore_champion)
+        return _promote(context, ignoring=bool(args.ignore_champion))
 
 
 def _one_at_a_time(context: Context) -> AbstractContextManager[None]:
     """Let a second promotion on this machine wait, whatever data folder it works in."""
-    store = context.settings.mlflow_tracking_uri or str(Path(context.storage.root).absolute())
+    uri, files = context.settings.mlflow_tracking_uri, "sqlite:///"
+    place = uri.removeprefix(files) if uri.startswith(files) else "" if uri else context.storage.root
+    store = str(Path(place).absolute()) if place else uri  # one store has one lock, however it is written
     return machine_lock("promote", f"{store}|{context.settings.model_name}", _WAIT_SECONDS)
 
 
 def _promote(context: Context, *, ignoring: bool) -> Outcome:
     challenger, champion = resolve(context.registry, CHALLENGER), context.registry.by_alias(CHAMPION)
     if champion is not None and champion.number == challenger.number:
+        if GATE_TAG not in champion.tags:  # a promotion that was killed right after it had moved the alias
+            context.registry.tag(champion.number, {GATE_TAG: "promoted"})
         data = {"step": "promote", "decision": "unchanged", "model_version": champion.number}
         return Outcome(data, f"Unchanged: version {champion.number} is the champion already")
     test = evaluation_file(context)

@@ -8,18 +8,19 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from src.model import command
-from src.model.artifact import read_description
+from src.model.artifact import DESCRIPTION, read_description, training_record
 from src.model.command import Context, Outcome
 from src.model.data.batches import parse_batches
 from src.model.data.storage import saying_what_failed
-from src.model.errors import DataError, GateError, ModelError
+from src.model.digest import sha256
+from src.model.errors import DataError, GateError
 from src.model.learners import load_model, make_learner, recorded_settings
 from src.model.pipeline.examine import answer
 from src.model.pipeline.inputs import evaluation_file, train_files
@@ -27,8 +28,6 @@ from src.model.pipeline.plan import Plan, fit_into
 from src.model.pipeline.warm_start import warm_start
 from src.model.provenance import git_sha, lock_digest
 from src.model.tracking.base import CHAMPION, Version, resolve
-
-_CALIBRATION = ("slope", "intercept", "band")
 
 
 @dataclass(frozen=True)
@@ -49,42 +48,36 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     version = resolve(context.registry, args.model_version)
     folder = context.registry.fetch(version)
+    load_model(folder)  # what is damaged is no model to compare with
     before = read_description(folder)
-    plan = _plan(before, version, context)
-    provenance = _provenance(before["training"], plan, context)
-    source = str(before["training"].get("source", "an unrecorded source"))
-    data = _data(before["training"], plan)
+    training = training_record(before, folder)
+    source = str(training.get("source", "an unrecorded source"))
+    plan = _plan(training, context)
+    data = _data(training, plan)
     if data:
-        return _outcome(version, data, provenance, source, retrained=False)
+        return _outcome(version, data, [], source, retrained=False)
+    if base := training.get("warm_start_version"):
+        warm = warm_start(str(base), plan.learner, plan.files, plan.validation_share, context)
+        plan = replace(plan, learner=warm.learner, warm=warm)
+    provenance = _provenance(training, plan, context)
     cache = context.settings.cache_dir
     with saying_what_failed(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as place:
             again = Path(place) / "again"
             fit_into(again, plan, context, {})
-            found = _compared(before, read_description(again / "model"))
+            found = _compared(folder, again / "model")
             if found:
                 found.append(_answers(folder, again / "model", context))
     return _outcome(version, found, provenance, source, retrained=True)
 
 
-def _plan(description: Mapping[str, Any], version: Version, context: Context) -> Plan:
-    """Return the plan the version was made from, on the present files. Raises ModelError for a record without one."""
-    training = description.get("training", {})
-    try:
-        parameters, share = training["parameters"], float(training["parameters"]["validation_share"])
-        settings = recorded_settings(parameters, context.settings)
-        numbers = parse_batches(str(parameters["batches"]), settings.batches)
-        _ = [(entry["key"], entry["sha256"]) for entry in training["inputs"]]
-        base = training.get("warm_start_version")
-    except (KeyError, TypeError, ValueError) as error:
-        msg = f"Version {version.number} has no full record of its training: {error!r} is missing."
-        raise ModelError(msg, hint="It was registered by another program; only our own can be rebuilt.") from error
-    learner, files = make_learner(settings), train_files(context, numbers)
-    if base is None:
-        return Plan(learner, numbers, files, share)
-    warm = warm_start(str(base), learner, files, share, context)
-    return Plan(warm.learner, numbers, files, share, warm)
+def _plan(training: Mapping[str, Any], context: Context) -> Plan:
+    """Return the plan the version was made from, on the present files, still without what it went on from."""
+    parameters = training["parameters"]
+    settings = recorded_settings(parameters, context.settings)
+    numbers = parse_batches(str(parameters["batches"]), settings.batches)
+    return Plan(make_learner(settings), numbers, train_files(context, numbers), float(parameters["validation_share"]))
 
 
 def _provenance(training: Mapping[str, Any], plan: Plan, context: Context) -> list[Difference]:
@@ -105,16 +98,20 @@ def _data(training: Mapping[str, Any], plan: Plan) -> list[Difference]:
     ]
 
 
-def _compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """Return what differs in the models' files and calibration."""
+def _compared(before: Path, after: Path) -> list[Difference]:
+    """Return what differs in two models' files and in everything their descriptions say of the models themselves."""
 
-    def flat(description: Mapping[str, Any]) -> dict[str, str]:
-        files = {**description["sha256"], "the counts": description["training"].get("counts_sha256")}
-        calibration = {name: str(description.get(name)) for name in _CALIBRATION}
-        return {f"SHA-256 of {file}": str(digest) for file, digest in files.items()} | calibration
+    def flat(folder: Path) -> dict[str, str]:
+        described = {key: value for key, value in read_description(folder).items() if key not in {"training", "sha256"}}
+        files = {f"SHA-256 of {path.name}": sha256(path) for path in folder.iterdir() if path.name != DESCRIPTION}
+        return {key: str(value) for key, value in described.items()} | files
 
     then, now = flat(before), flat(after)
-    return [Difference(what, then[what], now.get(what, "none")) for what in then if then[what] != now.get(what)]
+    return [
+        Difference(what, then.get(what, "none"), now.get(what, "none"))
+        for what in sorted({*then, *now})
+        if then.get(what) != now.get(what)
+    ]
 
 
 def _answers(before: Path, after: Path, context: Context) -> Difference:

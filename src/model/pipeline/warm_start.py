@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from src.model.artifact import read_description
+from src.model.artifact import read_description, training_record
 from src.model.classifier import SentimentClassifier
 from src.model.command import Context
 from src.model.errors import UsageError
@@ -40,7 +39,7 @@ def warm_start(
     version = resolve(context.registry, reference)
     folder = context.registry.fetch(version)
     body = read_description(folder)
-    training: dict[str, Any] = body.get("training", {})
+    training = training_record(body, folder)
     if "counts_sha256" not in training:
         msg = f"Version {version.number} was saved without its counts: it is pruned, of another learner, or too old."
         raise UsageError(msg, hint=_COLD)

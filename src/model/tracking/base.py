@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 
+_MOST_DIGITS = 9
+
 TEST_TAG, TEST_DIGEST_TAG = "test.", "test_sha256"
 """Tags of an evaluated version: its figures as `test.accuracy` and so on, and the test file they were measured on."""
 
@@ -116,7 +118,7 @@ def resolve(registry: Registry, reference: str) -> Version:
     Raises:
         UsageError: there is none, with what to do about it.
     """
-    if reference.isdecimal():
+    if reference.isdecimal() and len(reference) <= _MOST_DIGITS:
         version = registry.get(int(reference))
         if version is None:
             msg = f"There is no model version {reference}."

@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,7 +81,9 @@ class FileRegistry:
             return {"versions": {}, "aliases": {}}
         try:
             index: dict[str, Any] = json.loads(self._storage.path(_INDEX).read_text(encoding="utf-8"))
-        except ValueError as error:
+            _ = [(int(number), entry["run_id"], entry["tags"].keys()) for number, entry in index["versions"].items()]
+            _ = [index["versions"][str(number)] for number in index["aliases"].values()]
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             msg = f"{self._storage.root}/{_INDEX} is damaged: {error}."
             raise ModelError(msg, hint="Restore it from a copy; the models beside it are untouched.") from error
         return index
@@ -96,6 +99,8 @@ class FileRegistry:
     def register(self, run: Run, folder: Path, tags: Mapping[str, str]) -> Version:
         with self._changing() as index:
             number = len(index["versions"]) + 1
+            while self._storage.size(f"models/{number}.zip") is not None:
+                number += 1  # of an index that was lost, or a registration that was killed: never written over
             with self._storage.writing(f"models/{number}.zip") as path:
                 made = shutil.make_archive(str(path), "zip", folder)
                 Path(made).replace(path)
@@ -140,6 +145,6 @@ class FileRegistry:
             archive = self._storage.path(key)
             try:
                 shutil.unpack_archive(archive, folder, "zip")
-            except (shutil.ReadError, zipfile.BadZipFile) as error:
+            except (shutil.ReadError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
                 raise ModelError(f"{archive} is damaged: {error}.", hint="Choose another version.") from error
         return folder
