@@ -20,6 +20,7 @@ from src.api.problems import Problem, described, problem_response, sentence
 from src.api.routes import Service, router
 from src.api.security import RateLimit, read_keys
 from src.api.sources import FolderSource, MlflowSource, ModelCache, Source
+from src.model.logs import set_up_logs
 from src.model.settings import Settings
 
 _THREADS = 2
@@ -31,6 +32,7 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         SettingsError: the keys file or the place of the prediction log makes no sense.
     """
+    set_up_logs(settings)
     metrics = Metrics()
     bench = _bench(settings, metrics)
     log = PredictionLog(open_sink(settings), settings, metrics)

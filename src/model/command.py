@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from src.model.data.storage import Storage, open_storage
 from src.model.errors import ReviewsError, StorageError
+from src.model.logs import set_up_logs
 from src.model.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -151,23 +152,3 @@ def _report(error: ReviewsError, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(body) + "\n")
     sys.stderr.write(f"error: {error}\n")
     return error.exit_code
-
-
-def set_up_logs(settings: Settings) -> None:
-    """Send structured logs to stderr, for people or as JSON lines."""
-    import logging
-
-    console = settings.log_format == "console"
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-            if console
-            else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
