@@ -92,6 +92,10 @@ bench: .venv-bench/.locked ## Ours against scikit-learn, fastText and Vowpal Wab
 bench-api: .venv-bench/.locked .venv-api/.locked ## The API against a plain FastAPI with scikit-learn, on DATA= (minutes)
 	@.venv-bench/bin/python -m bench.api --source="$$DATA" $(BENCH_ARGS)
 
+.PHONY: api-faults
+api-faults: .venv/.locked .venv-api/.locked .venv-mlflow/.locked ## A minute of load while all beside the API fails -> docs/api/faults.md
+	@$(PY) -m bench.faults --output docs/api/faults.md $(BENCH_ARGS)
+
 .PHONY: lock
 lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.toml
 	@$(UV_COMPILE) --extra setup --extra model --extra api --extra dev --extra bench -o .venv/together.txt >/dev/null

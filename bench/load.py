@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -22,12 +22,18 @@ _HOST = "127.0.0.1"
 _END = b"\r\n\r\n"
 
 
+Check = Callable[[int, bytes], bool]
+"""Whether the answer to the request of that number (in the list of requests) is right."""
+
+
 @dataclass
 class Tally:
-    """What all connections saw together; `failed` counts broken connections, 0 statuses among them."""
+    """What all connections saw together; status `broken` counts connections that ended early."""
 
-    requests: Iterator[bytes]
+    requests: Iterator[tuple[int, bytes]]
     until: float
+    check: Check | None = None
+    wrong: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
 
@@ -37,6 +43,7 @@ class Tally:
         return {
             "requests": len(self.latencies),
             "statuses": dict(self.statuses),
+            "wrong": self.wrong,
             "per_second": len(self.latencies) / seconds,
             "p50_ms": p50,
             "p99_ms": p99,
@@ -51,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._tally = tally
         self._done = done
         self._buffer = b""
+        self._number = 0
         self._begun = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -61,8 +69,9 @@ class Connection(asyncio.Protocol):
         if time.perf_counter() >= self._tally.until:
             self._transport.close()
             return
+        self._number, request = next(self._tally.requests)
         self._begun = time.perf_counter()
-        self._transport.write(next(self._tally.requests))
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -73,7 +82,10 @@ class Connection(asyncio.Protocol):
         if len(rest) < length:
             return
         self._tally.latencies.append(time.perf_counter() - self._begun)
-        self._tally.statuses[head[9:12].decode()] += 1
+        status = head[9:12].decode()
+        self._tally.statuses[status] += 1
+        if self._tally.check and status == "200":
+            self._tally.wrong += not self._tally.check(self._number, rest)
         self._buffer = b""
         self._send()
 
@@ -92,11 +104,13 @@ def request(path: str, body: bytes | None) -> bytes:
     return f"POST {path} HTTP/1.1\r\nhost: {_HOST}\r\n{about}\r\n\r\n".encode() + body
 
 
-async def load(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> dict[str, Any]:
+async def load(
+    port: int, requests: Sequence[bytes], connections: int, seconds: float, check: Check | None = None
+) -> dict[str, Any]:
     """Send requests in turns over some connections for some seconds; return what came back."""
     loop = asyncio.get_running_loop()
     begun = time.perf_counter()
-    tally = Tally(itertools.cycle(requests), begun + seconds)
+    tally = Tally(itertools.cycle(enumerate(requests)), begun + seconds, check)
     ends = [loop.create_future() for _ in range(connections)]
     for end in ends:
         await loop.create_connection(lambda end=end: Connection(tally, end), _HOST, port)  # type: ignore[misc]

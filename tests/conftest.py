@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from src.model.command import Context
 from src.model.settings import load_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+    from src.model.command import Context
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -59,7 +60,9 @@ class Workspace:
 
         return MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
 
-    def context(self) -> Context:
+    def context(self) -> "Context":
+        from src.model.command import Context
+
         return self.closing.enter_context(Context(load_settings()))
 
     def run(self, module: str, *words: str) -> Result:

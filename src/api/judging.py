@@ -14,7 +14,7 @@ from src.api.metrics import Metrics, observe_all
 from src.api.model_store import STOP_MASK, ModelSlot, Served
 from src.api.problems import Problem
 from src.model.classifier import row_sums
-from src.model.labels import LABELS, THRESHOLD
+from src.model.labels import label_names
 from src.model.text import hashed_chunk
 
 _STEP = 100  # reviews judged together: their n-grams stay in the processor's cache
@@ -24,19 +24,13 @@ _WHOLE = 1 << 32
 class Verdict(NamedTuple):
     """What a model says of one review, and of how it read it."""
 
+    label: str
+    confidence: float
     probability: float
     abstained: bool
     ngrams: int
     unknown_share: float
     english_share: float
-
-    @property
-    def label(self) -> str:
-        return LABELS[self.probability >= THRESHOLD]
-
-    @property
-    def confidence(self) -> float:
-        return max(self.probability, 1 - self.probability)
 
 
 def judge(served: Served, titles: Sequence[str], messages: Sequence[str]) -> list[Verdict]:
@@ -49,8 +43,10 @@ def judge(served: Served, titles: Sequence[str], messages: Sequence[str]) -> lis
         ngrams = found.offsets[1:] - found.offsets[:-1]
         common = served.stop_words.take(found.indices & STOP_MASK).astype(np.float64)
         english = row_sums(common, found.offsets) / np.maximum(ngrams, 1)
-        columns = probability, classifier.abstains(probability), ngrams, unknown, english
-        verdicts += map(Verdict._make, zip(*(column.tolist() for column in columns), strict=True))
+        confidence = np.maximum(probability, 1 - probability)
+        columns = confidence, probability, classifier.abstains(probability), ngrams, unknown, english
+        listed = (column.tolist() for column in columns)
+        verdicts += map(Verdict._make, zip(label_names(probability), *listed, strict=True))
     return verdicts
 
 

@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from src.api.explanation import explained
 from src.api.judging import Bench, Verdict, judge, log_line, model_name
@@ -80,9 +81,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     }.items()
 }  # fmt: skip
 router = APIRouter()
-
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_REVIEWS = TypeAdapter(list[Review])
 
 
 def _now() -> str:
@@ -95,7 +94,7 @@ class Json(Response):
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
-        return _encode(content).encode()
+        return to_json(content)
 
 
 @router.post("/api/v1/predict", response_model=Prediction, responses=_PROBLEMS, tags=["predict"])
@@ -139,33 +138,44 @@ async def predict_batch(batch: Batch, request: Request) -> Response:
 
 
 def _batch(service: Service, served: Served, entries: list[Any], request_id: str) -> dict[str, Any]:
-    results: list[dict[str, Any]] = []
-    reviews: list[tuple[int, Review]] = []
-    for place, entry in enumerate(entries):
-        try:
-            reviews.append((place, Review.model_validate(entry)))
-            results.append({})
-        except ValidationError as error:
-            said = described(error.errors(include_url=False, include_input=False, include_context=False))
-            results.append({"error": sentence(said)})
-    verdicts = judge(served, [review.title for _, review in reviews], [review.message for _, review in reviews])
-    now = _now()
+    checked = _checked(entries)
+    reviews = [review for review in checked if isinstance(review, Review)]
+    verdicts = judge(served, [review.title for review in reviews], [review.message for review in reviews])
     service.bench.count(served, verdicts)
-    for (place, review), verdict in zip(reviews, verdicts, strict=True):
-        results[place] = {
-            "label": verdict.label, "confidence": verdict.confidence, "probability": verdict.probability,
-            "abstained": verdict.abstained,
-        }  # fmt: skip
+    now, following = _now(), iter(verdicts)
+    results: list[dict[str, Any]] = []
+    for place, review in enumerate(checked):
+        if isinstance(review, str):
+            results.append({"error": review})
+            continue
+        verdict = next(following)
+        label, confidence, probability, abstained, *_ = verdict
+        results.append({"label": label, "confidence": confidence, "probability": probability, "abstained": abstained})
         service.note(f"{request_id}.{place}", now, served, verdict, review)
     failed = len(entries) - len(reviews)
     return {"model": model_name(served), "request_id": request_id, "results": results, "failed": failed}
+
+
+def _checked(entries: list[Any]) -> list[Review | str]:
+    """Return each entry as a review, or the sentence on why it is none."""
+    try:
+        return list(_REVIEWS.validate_python(entries))  # all at once: half the time of one by one
+    except ValidationError:
+        return [_checked_alone(entry) for entry in entries]
+
+
+def _checked_alone(entry: Any) -> Review | str:
+    try:
+        return Review.model_validate(entry)
+    except ValidationError as error:
+        return sentence(described(error.errors(include_url=False, include_input=False, include_context=False)))
 
 
 @router.post("/api/v1/feedback", response_model=Accepted, status_code=202, responses=_PROBLEMS, tags=["feedback"])
 async def feedback(said: Feedback, request: Request) -> Response:
     """Take down what a review really is; it is written beside the prediction it belongs to."""
     row = {"kind": "feedback", "time": _now(), "request_id": said.request_id, "label": said.label}
-    _service(request).log.put(_encode(row)[:-1])
+    _service(request).log.put(json.dumps(row)[:-1])
     return Json({"request_id": said.request_id, "accepted": True}, 202)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.integration.test_api import Api, put_model, running, until
@@ -72,6 +73,28 @@ def test_a_review_is_judged_and_explained(page: Page) -> None:
     assert "Awful" in page.inner_text("#history")
     page.click("#forget")
     assert "" == page.inner_text("#history")
+
+
+def test_nothing_stands_in_the_way_of_anybody(page: Page) -> None:
+    """axe-core finds no fault in the page, empty, with a complaint and with a verdict, in both looks."""
+    found = [_faults(page)]
+    with page.expect_response(lambda answer: answer.status == 422):
+        page.click("button[type=submit]")
+    page.locator("#problem").wait_for()
+    found.append(_faults(page))
+    page.fill("#message", "It broke in a day, a waste of money, but the colour is lovely")
+    page.click("button[type=submit]")
+    page.wait_for_selector("#result:not([hidden])")
+    page.click("summary")
+    found.append(_faults(page))
+
+    assert [[], [], []] == found
+
+
+def _faults(page: Page) -> list[str]:
+    seen = Axe().run(page).response
+    assert len(seen["passes"]) > 10
+    return [f"{fault['impact']}: {fault['help']}: {fault['nodes'][0]['html']}" for fault in seen["violations"]]
 
 
 def test_an_empty_review_is_answered_with_a_sentence(page: Page) -> None:

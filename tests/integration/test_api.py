@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import distribution, files
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from src.model.classifier import SentimentClassifier, Shape
 from tests.conftest import ROOT, Workspace
 from tests.integration.conftest import MlflowServer, free_port, kill_family
 
+API_TESTS = ("tests/unit/test_api_parts.py", "tests/unit/test_api_app.py")
 REVIEW = {"title": "Broke in a day", "message": "A total waste of money; the handle came off in my hand."}
 
 
@@ -400,6 +402,21 @@ def test_only_the_apis_own_libraries_are_loaded() -> None:
     assert "[]" == absent
     allowed = "artifact classifier digest errors labels logs serving_settings settings text weights"
     assert set(allowed.split()) == {name.removeprefix("src.model.") for name in json.loads(ours.replace("'", '"'))}
+
+
+def test_the_apis_own_tests_pass_in_its_environment(tmp_path: Path) -> None:
+    """Everything that is tested in process passes with the packages of requirements/api.txt alone, beside pytest's."""
+    for name in ("pytest", "pluggy", "iniconfig", "packaging", "pygments", "hypothesis", "sortedcontainers"):
+        for top in {file.parts[0] for file in files(name) or ()} - {".."}:
+            (tmp_path / top).symlink_to(Path(str(distribution(name).locate_file(top))))
+    done = subprocess.run(
+        [str(ROOT / ".venv-api/bin/python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", *API_TESTS], cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{tmp_path}:{ROOT}"}, capture_output=True, text=True,
+        check=False, timeout=240,
+    )  # fmt: skip
+
+    assert 0 == done.returncode, done.stdout[-4000:]
+    assert "skipped" not in done.stdout
 
 
 def test_it_follows_an_alias_in_mlflow_and_outlives_it(
