@@ -170,7 +170,8 @@ class Service:
             "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": registry,
             "REVIEWS_API_PORT": str(self.port), "REVIEWS_API_POLL_SECONDS": "0.5",
             "REVIEWS_API_CACHE_DIR": str(disk / "cache"), "REVIEWS_LOG_DIR": str(disk / "predictions"),
-            "REVIEWS_LOG_SECONDS": "0.5", "REVIEWS_LOG_PART_BYTES": "200000", "REVIEWS_API_RATE": "0",
+            "REVIEWS_LOG_SECONDS": "0.5", "REVIEWS_LOG_PART_BYTES": "200000", "REVIEWS_LOG_QUEUE": "2000",
+            "REVIEWS_API_RATE": "0",
         }  # fmt: skip
         self._log = (folder / "api.log").open("wb")
         self.process = subprocess.Popen(

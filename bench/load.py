@@ -25,13 +25,16 @@ _END = b"\r\n\r\n"
 Check = Callable[[int, bytes], bool]
 """Whether the answer to the request of that number (in the list of requests) is right."""
 
+More = Callable[[], bool]
+"""Whether to send more requests."""
+
 
 @dataclass
 class Tally:
     """What all connections saw together; status `broken` counts connections that ended early."""
 
     requests: Iterator[tuple[int, bytes]]
-    until: float
+    more: More
     check: Check | None = None
     wrong: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
@@ -60,13 +63,15 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._number = 0
         self._begun = 0.0
+        self._closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # TCP; uvloop's class has another ancestor
         self._send()
 
     def _send(self) -> None:
-        if time.perf_counter() >= self._tally.until:
+        if not self._tally.more():
+            self._closed = True
             self._transport.close()
             return
         self._number, request = next(self._tally.requests)
@@ -90,7 +95,7 @@ class Connection(asyncio.Protocol):
         self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None or time.perf_counter() < self._tally.until:
+        if exc is not None or not self._closed:
             self._tally.statuses["broken"] += 1
         if not self._done.done():
             self._done.set_result(None)
@@ -104,13 +109,19 @@ def request(path: str, body: bytes | None) -> bytes:
     return f"POST {path} HTTP/1.1\r\nhost: {_HOST}\r\n{about}\r\n\r\n".encode() + body
 
 
+def lasting(seconds: float) -> More:
+    """Return what is true for some seconds from now."""
+    until = time.perf_counter() + seconds
+    return lambda: time.perf_counter() < until
+
+
 async def load(
-    port: int, requests: Sequence[bytes], connections: int, seconds: float, check: Check | None = None
+    port: int, requests: Sequence[bytes], connections: int, more: More, check: Check | None = None
 ) -> dict[str, Any]:
-    """Send requests in turns over some connections for some seconds; return what came back."""
+    """Send requests in turns over some connections as long as `more()`; return what came back."""
     loop = asyncio.get_running_loop()
     begun = time.perf_counter()
-    tally = Tally(itertools.cycle(enumerate(requests)), begun + seconds, check)
+    tally = Tally(itertools.cycle(enumerate(requests)), more, check)
     ends = [loop.create_future() for _ in range(connections)]
     for end in ends:
         await loop.create_connection(lambda end=end: Connection(tally, end), _HOST, port)  # type: ignore[misc]
@@ -122,7 +133,7 @@ def main(argv: Sequence[str]) -> int:
     port, path, connections, seconds, bodies = argv
     listed = json.loads(Path(bodies).read_text(encoding="utf-8")) if bodies != "-" else [None]
     requests = [request(path, None if body is None else json.dumps(body).encode()) for body in listed]
-    answer = uvloop.run(load(int(port), requests, int(connections), float(seconds)))
+    answer = uvloop.run(load(int(port), requests, int(connections), lasting(float(seconds))))
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 

@@ -27,7 +27,7 @@ def test_no_request_fails_and_every_fault_is_counted() -> None:
         pytest.skip("this machine lets nobody mount a file system of his own (unshare -rm)")
     done = subprocess.run(
         [sys.executable, "-m", "bench.faults", "--seconds", "30", "--json"], cwd=ROOT, capture_output=True, text=True,
-        timeout=240, check=False,
+        timeout=480, check=False,
     )  # fmt: skip
     assert 0 == done.returncode, done.stderr
     found = json.loads(done.stdout)
