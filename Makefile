@@ -16,15 +16,42 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& { echo $$p; break; }; done)
 PY := .venv/bin/python
 UV := .venv/bin/uv
+# MLFLOW_PORT: where MLflow's server listens on 127.0.0.1
 MLFLOW_PORT ?= 5500
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
+# What docker- targets use; `make docs` puts these lines into docs/model/docker.md.
+# IMAGE_TAG: tag of the images; the project's version unless set
+IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+# MODEL_IMAGE: image of every step of the pipeline; one with a registry's name is pulled where it is not here
+MODEL_IMAGE ?= tutoria-mlops-model:$(IMAGE_TAG)
+# API_IMAGE: image of the API
+API_IMAGE ?= tutoria-mlops-api:$(IMAGE_TAG)
+# MLFLOW_IMAGE: image of MLflow's server
+MLFLOW_IMAGE ?= tutoria-mlops-mlflow:$(IMAGE_TAG)
+# POSTGRES_IMAGE: MLflow's database; where it cannot be pulled, one is built from Debian's package
+POSTGRES_IMAGE ?= postgres:17
+# BASE_IMAGE: what the images are built on; pin it with a digest, python:3.12-slim@sha256:…, to build the same for ever
+BASE_IMAGE ?= python:3.12-slim
+# STACK: name of the stack: of its network, volumes and containers; another name is another stack
+STACK ?= tutoria-mlops
+# DOCKER_DATA: folder of all data, mounted at /app/data; its files belong to you
+DOCKER_DATA ?= data/docker
+# DOCKER_MEMORY: memory a step may take
+DOCKER_MEMORY ?= 4g
+# API_PORT: where the API listens on 127.0.0.1
+API_PORT ?= 8000
+export IMAGE_TAG MODEL_IMAGE API_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT
+
+# A target and its docker- twin share a recipe: the same module with the same arguments, here or in a container.
+RUN = $(if $(filter docker-%,$@),docker/run.sh,$(PY) -m)
+
 .PHONY: help
 help: ## List every target
 	@echo 'Targets (variables: source= batch= batches= warm_start= trials= model_version= title= message= in= out= DATA=):'
-	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## /{printf "  %-24s %s\n", $$1, $$2}' \
-		$(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9 -]+:.*## /{split($$1, names, " "); \
+		printf "  %-30s %s\n", names[1], $$2; if (names[2]) printf "  %-30s … in a container\n", names[2]}' $(firstword $(MAKEFILE_LIST))
 
 ##@ Set-up
 
@@ -71,11 +98,17 @@ test-integration: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run th
 test-e2e: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run whole pipelines and make targets
 	@$(PY) -m pytest -n auto tests/e2e $(PYTEST_ARGS)
 
+.PHONY: test-docker
+test-docker: .venv/.locked .venv-api/.locked ## Build the images and run the tests that need a Docker engine (minutes)
+	@TEST_DOCKER=1 $(PY) -m pytest tests/docker $(PYTEST_ARGS)
+
 .PHONY: check
-check: .venv/.locked ## Lint, formatting, types
+check: .venv/.locked ## Lint, formatting, types; shell scripts and Dockerfiles too
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@.venv/bin/shellcheck docker/*.sh
+	@.venv/bin/hadolint docker/*.Dockerfile
 
 .PHONY: format
 format: .venv/.locked ## Format the code and mend what the linter can
@@ -92,6 +125,10 @@ bench: .venv-bench/.locked ## Ours against scikit-learn, fastText and Vowpal Wab
 bench-api: .venv-bench/.locked .venv-api/.locked ## The API against a plain FastAPI with scikit-learn, on DATA= (minutes)
 	@.venv-bench/bin/python -m bench.api --source="$$DATA" $(BENCH_ARGS)
 
+.PHONY: bench-docker
+bench-docker: .venv-bench/.locked ## Sizes, layers, build and start times of the images -> docs/benchmarks-docker.md (minutes)
+	@.venv-bench/bin/python -m bench.images $(BENCH_ARGS)
+
 .PHONY: api-faults
 api-faults: .venv/.locked .venv-api/.locked .venv-mlflow/.locked ## A minute of load while all beside the API fails -> docs/api/faults.md
 	@$(PY) -m bench.faults --output docs/api/faults.md $(BENCH_ARGS)
@@ -105,7 +142,7 @@ lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.
 
 .PHONY: docs
 docs: .venv/.locked ## Write the generated parts of docs/ anew: options, settings, targets
-	@$(PY) -m src.model.reference docs/model/scripts.md
+	@$(PY) -m src.model.reference docs/model/scripts.md docs/model/docker.md
 
 .PHONY: clean
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
@@ -124,83 +161,86 @@ mlflow-status: .venv/.locked ## Say whether the server is up, and where
 
 ##@ Model, step by step
 
-.PHONY: model-ingest
-model-ingest: .venv/.locked ## Read reviews from source= into data/raw
-	@$(PY) -m src.model.data.ingest --source="$$source"
+.PHONY: model-ingest docker-model-ingest
+model-ingest docker-model-ingest: ## Read reviews from source= into data/raw
+	@$(RUN) src.model.data.ingest --source="$$source"
 
-.PHONY: model-validate
-model-validate: .venv/.locked ## Check data/raw and write the data quality page
-	@$(PY) -m src.model.data.validate
+.PHONY: model-validate docker-model-validate
+model-validate docker-model-validate: ## Check data/raw and write the data quality page
+	@$(RUN) src.model.data.validate
 
-.PHONY: model-split-batches
-model-split-batches: .venv/.locked ## Split the train rows into 10 batches
-	@$(PY) -m src.model.data.split_batches
+.PHONY: model-split-batches docker-model-split-batches
+model-split-batches docker-model-split-batches: ## Split the train rows into 10 batches
+	@$(RUN) src.model.data.split_batches
 
-.PHONY: model-preprocess-batch
-model-preprocess-batch: .venv/.locked ## Clean the batches in batch= ("0 1 2", 0,1,2, 0-4 or all)
-	@$(PY) -m src.model.data.preprocess_batch --batch="$${batch:-$$batches}"
+.PHONY: model-preprocess-batch docker-model-preprocess-batch
+model-preprocess-batch docker-model-preprocess-batch: ## Clean the batches in batch= ("0 1 2", 0,1,2, 0-4 or all)
+	@$(RUN) src.model.data.preprocess_batch --batch="$${batch:-$$batches}"
 
-.PHONY: model-preprocess-test
-model-preprocess-test: .venv/.locked ## Clean the test rows
-	@$(PY) -m src.model.data.preprocess_test
+.PHONY: model-preprocess-test docker-model-preprocess-test
+model-preprocess-test docker-model-preprocess-test: ## Clean the test rows
+	@$(RUN) src.model.data.preprocess_test
 
-.PHONY: model-tune
-model-tune: .venv/.locked ## Search better parameters on batches= in trials= trials (20); train uses the best
-	@$(PY) -m src.model.pipeline.tune --batches="$${batches:-$${batch:-all}}" --trials="$${trials:-20}"
+.PHONY: model-tune docker-model-tune
+model-tune docker-model-tune: ## Search better parameters on batches= in trials= trials (20); train uses the best
+	@$(RUN) src.model.pipeline.tune --batches="$${batches:-$${batch:-all}}" --trials="$${trials:-20}"
 
-.PHONY: model-train
-model-train: .venv/.locked ## Train on batches= and register the challenger [warm_start=champion]
-	@$(PY) -m src.model.pipeline.train --batches="$${batches:-$$batch}" --warm-start="$$warm_start"
+.PHONY: model-train docker-model-train
+model-train docker-model-train: ## Train on batches= and register the challenger [warm_start=champion]
+	@$(RUN) src.model.pipeline.train --batches="$${batches:-$$batch}" --warm-start="$$warm_start"
 
-.PHONY: model-evaluate
-model-evaluate: .venv/.locked ## Evaluate the challenger, or model_version=, on the test rows
-	@$(PY) -m src.model.pipeline.evaluate --model-version="$${model_version:-challenger}"
+.PHONY: model-evaluate docker-model-evaluate
+model-evaluate docker-model-evaluate: ## Evaluate the challenger, or model_version=, on the test rows
+	@$(RUN) src.model.pipeline.evaluate --model-version="$${model_version:-challenger}"
 
-.PHONY: model-promote
-model-promote: .venv/.locked ## Make the challenger the champion if it passes the gate [ignore_champion=1]
-	@$(PY) -m src.model.pipeline.promote $${ignore_champion:+"--ignore-champion=$$ignore_champion"}
+.PHONY: model-promote docker-model-promote
+model-promote docker-model-promote: ## Make the challenger the champion if it passes the gate [ignore_champion=1]
+	@$(RUN) src.model.pipeline.promote $${ignore_champion:+"--ignore-champion=$$ignore_champion"}
 
-.PHONY: model-rollback
-model-rollback: .venv/.locked ## Make the previous champion the champion again
-	@$(PY) -m src.model.pipeline.promote --rollback
+.PHONY: model-rollback docker-model-rollback
+model-rollback docker-model-rollback: ## Make the previous champion the champion again
+	@$(RUN) src.model.pipeline.promote --rollback
 
-.PHONY: model-curve
-model-curve: .venv/.locked ## Train on growing numbers of batches= (all): is retraining still worth it?
-	@$(PY) -m src.model.pipeline.curve --batches="$${batches:-$${batch:-all}}"
+.PHONY: model-curve docker-model-curve
+model-curve docker-model-curve: ## Train on growing numbers of batches= (all): is retraining still worth it?
+	@$(RUN) src.model.pipeline.curve --batches="$${batches:-$${batch:-all}}"
 
-.PHONY: model-findings
-model-findings: .venv/.locked ## Near duplicates and suspicious labels in batches= (all), for people to look at
-	@$(PY) -m src.model.pipeline.findings --batches="$${batches:-$${batch:-all}}"
+.PHONY: model-findings docker-model-findings
+model-findings docker-model-findings: ## Near duplicates and suspicious labels in batches= (all), for people to look at
+	@$(RUN) src.model.pipeline.findings --batches="$${batches:-$${batch:-all}}"
 
-.PHONY: model-reproduce
-model-reproduce: .venv/.locked ## Train model_version= (champion) again from its record and compare bit by bit
-	@$(PY) -m src.model.pipeline.reproduce --model-version="$${model_version:-champion}"
+.PHONY: model-reproduce docker-model-reproduce
+model-reproduce docker-model-reproduce: ## Train model_version= (champion) again from its record and compare bit by bit
+	@$(RUN) src.model.pipeline.reproduce --model-version="$${model_version:-champion}"
 
-.PHONY: model-predict
-model-predict: .venv/.locked ## Judge one review: title= message= [model_version=]
-	@$(PY) -m src.model.pipeline.predict --title="$$title" --message="$$message" --model-version="$${model_version:-champion}"
+.PHONY: model-predict docker-model-predict
+model-predict docker-model-predict: ## Judge one review: title= message= [model_version=]
+	@$(RUN) src.model.pipeline.predict --title="$$title" --message="$$message" --model-version="$${model_version:-champion}"
 
-.PHONY: model-score
-model-score: .venv/.locked ## Score the reviews of the file in= into the file out= [model_version=]
-	@$(PY) -m src.model.pipeline.score --model-version="$${model_version:-champion}" -- "$$in" "$$out"
+.PHONY: model-score docker-model-score
+model-score docker-model-score: ## Score the reviews of the file in= into the file out= [model_version=]
+	@$(RUN) src.model.pipeline.score --model-version="$${model_version:-champion}" -- "$$in" "$$out"
 
 ##@ Model, whole pipelines
 
-.PHONY: model-pipeline-ingest
-model-pipeline-ingest: .venv/.locked ## ingest, validate, split: source=
-	@$(PY) -m src.model.pipeline.run ingest --source="$$source"
+.PHONY: model-pipeline-ingest docker-model-pipeline-ingest
+model-pipeline-ingest docker-model-pipeline-ingest: ## ingest, validate, split: source=
+	@$(RUN) src.model.pipeline.run ingest --source="$$source"
 
-.PHONY: model-pipeline-train
-model-pipeline-train: .venv/.locked ## preprocess, train, evaluate, promote: batches= (all) [warm_start=champion]
-	@$(PY) -m src.model.pipeline.run train --batches="$${batches:-$${batch:-all}}" --warm-start="$$warm_start"
+.PHONY: model-pipeline-train docker-model-pipeline-train
+model-pipeline-train docker-model-pipeline-train: ## preprocess, train, evaluate, promote: batches= (all) [warm_start=champion]
+	@$(RUN) src.model.pipeline.run train --batches="$${batches:-$${batch:-all}}" --warm-start="$$warm_start"
 
 ##@ API
 
 API = http://$${REVIEWS_API_HOST:-127.0.0.1}:$${REVIEWS_API_PORT:-8000}
 
-.PHONY: model-export
-model-export: .venv/.locked ## Put the champion, or model_version=, where the API serves it from (data/model)
-	@$(PY) -m src.model.pipeline.export --model-version="$${model_version:-champion}"
+.PHONY: model-export docker-model-export
+model-export docker-model-export: ## Put the champion, or model_version=, where the API serves it from (data/model)
+	@$(RUN) src.model.pipeline.export --model-version="$${model_version:-champion}"
+
+# The local ones of these pairs need the environment.
+$(shell sed -n 's/^\(model-[a-z-]*\) docker-model-[a-z-]*: .*/\1/p' Makefile): .venv/.locked
 
 .PHONY: api-run
 api-run: .venv-api/.locked ## Serve predictions and a page on http://127.0.0.1:8000
@@ -213,3 +253,33 @@ api-predict: .venv-api/.locked ## Ask the running API for one review: title= mes
 .PHONY: api-key
 api-key: .venv-api/.locked ## Make an API key for name=; append its line to the file of REVIEWS_API_KEYS_FILE
 	@.venv-api/bin/python -m src.api --new-key="$$name"
+
+##@ Docker: images, and the stack of MLflow, Postgres and API
+
+.PHONY: docker-model-build docker-api-build docker-mlflow-build
+docker-model-build: ## Build the model's image, MODEL_IMAGE= [BASE_IMAGE= IMAGE_TAG=]
+	@docker/build.sh model
+docker-api-build: ## Build the API's image, API_IMAGE=
+	@docker/build.sh api
+docker-mlflow-build: ## Build the image of MLflow's server, MLFLOW_IMAGE=
+	@docker/build.sh mlflow
+
+.PHONY: docker-mlflow-up docker-mlflow-down docker-up docker-down docker-monitoring-up docker-demo
+docker-mlflow-up: ## Start MLflow's server and its Postgres: http://127.0.0.1:5500 [MLFLOW_PORT=]
+	@docker/stack.sh mlflow-up
+docker-mlflow-down: ## Stop both; what they hold stays in volumes
+	@docker/stack.sh mlflow-down
+docker-up: ## Start MLflow, Postgres and the API: http://127.0.0.1:8000 [API_PORT= MLFLOW_PORT=]
+	@docker/stack.sh up
+docker-down: ## Stop everything of the stack; data stay in data/docker and in volumes
+	@docker/stack.sh down
+docker-monitoring-up: ## Start Prometheus and Grafana beside the stack: http://127.0.0.1:3000, user admin
+	@docker/stack.sh monitoring-up
+docker-demo: ## The whole story in containers: build, start, ingest, train, promote, predict, stop [source=]
+	@docker/demo.sh "$$source"
+
+.PHONY: docker-api-run docker-api-predict
+docker-api-run: ## Serve in a container: MLflow's champion, or without a server data/docker/model [API_PORT=]
+	@docker/api.sh run
+docker-api-predict: ## Ask the API of the running container for one review: title= message=
+	@docker/api.sh predict --title="$$title" --message="$$message"

@@ -3,13 +3,16 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 import structlog
@@ -101,6 +104,28 @@ class Context:
 Run = Callable[[argparse.Namespace, Context], Outcome]
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, treated as Ctrl-C is: what was begun is undone, the run is marked as killed."""
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Turn the first SIGTERM into an exception while the block runs; a second one would disturb the cleaning up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def parser_for(module_doc: str | None, name: str) -> argparse.ArgumentParser:
     """Return a parser whose description is the module's docstring, with the options every step has."""
     parser = argparse.ArgumentParser(
@@ -121,15 +146,15 @@ def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None =
         settings = load_settings()
         set_up_logs(settings)
         # Libraries print (MLflow its links, kagglehub its progress); stdout belongs to the answer alone.
-        with Context(settings) as context, redirect_stdout(sys.stderr):
+        with _sigterm_raises(), Context(settings) as context, redirect_stdout(sys.stderr):
             outcome = run(args, context)
     except ReviewsError as error:
         if args.debug:
             raise
         return _report(error, as_json=args.json)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         sys.stderr.write("Stopped. Nothing half-written remains; the same command starts again.\n")
-        return 130
+        return 128 + (signal.SIGTERM if isinstance(stopped, _Terminated) else signal.SIGINT)
     return _answer(json.dumps(outcome.data) if args.json else outcome.text.rstrip(), outcome.exit_code)
 
 

@@ -20,7 +20,8 @@ from src.model.settings import Settings, variable_names
 from src.model.steps import STEPS
 
 _ROOT = Path(__file__).resolve().parents[2]
-_TARGET = re.compile(r"^([a-z0-9-]+):.*## (.+)$", re.MULTILINE)
+_TARGET = re.compile(r"^([a-z0-9-]+)(?: ([a-z0-9-]+))?:.*?## (.+)$", re.MULTILINE)
+_VARIABLE = re.compile(r"^# ([A-Z_]+): (.+)\n\1 \?= (.*)$", re.MULTILINE)
 COMMANDS = (
     *(step.module for step in STEPS),
     "src.model.pipeline.tune",
@@ -38,21 +39,31 @@ COMMANDS = (
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "reference")
-    parser.add_argument("page", type=Path, help="the Markdown page to bring up to date")
+    parser.add_argument("pages", type=Path, nargs="+", help="the Markdown pages to bring up to date")
     return parser
 
 
 def run(args: argparse.Namespace, _context: Context) -> Outcome:
-    before = args.page.read_text(encoding="utf-8")
-    after = brought_up_to_date(before)
-    args.page.write_text(after, encoding="utf-8")
-    changed = before != after
-    return Outcome({"page": str(args.page), "changed": changed}, f"{args.page}: {'updated' if changed else 'current'}")
+    changed = []
+    for page in args.pages:
+        before = page.read_text(encoding="utf-8")
+        after = brought_up_to_date(before)
+        if before != after:
+            page.write_text(after, encoding="utf-8")
+            changed.append(str(page))
+    return Outcome({"changed": changed}, f"updated: {', '.join(changed) or 'nothing; all were current'}")
 
 
 def brought_up_to_date(page: str) -> str:
     """Return the page with its generated parts written anew. Raises DataError for a pair of marks without an end."""
-    for name, write in (("targets", targets), ("commands", commands), ("settings", settings)):
+    parts = {
+        "targets": targets,
+        "docker-targets": docker_targets,
+        "variables": variables,
+        "commands": commands,
+        "settings": settings,
+    }
+    for name, write in parts.items():
         begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
         if begin not in page:
             continue
@@ -65,12 +76,35 @@ def brought_up_to_date(page: str) -> str:
 
 
 def targets() -> str:
-    """Return the Makefile's targets as a table."""
+    """Return the Makefile's targets as a table, a twin in Docker beside its local one."""
+    return _table(["target", "in a container", "what it does"], [(_made(a), _made(b), what) for a, b, what in _found()])
+
+
+def docker_targets() -> str:
+    """Return the targets that use Docker as a table."""
+    found = [(twin or name, what) for name, twin, what in _found()]
+    return _table(["target", "what it does"], [(_made(n), w) for n, w in found if n.startswith("docker-")])
+
+
+def variables() -> str:
+    """Return the Makefile's variables that docker- targets use as a table."""
+    found = _VARIABLE.findall((_ROOT / "Makefile").read_text(encoding="utf-8"))
+    rows = [(f"`{name}`", "" if "$(shell" in value else f"`{value}`", what) for name, what, value in found]
+    return _table(["variable", "default", "what it is"], rows)
+
+
+def _found() -> list[tuple[str, str, str]]:
     makefile = (_ROOT / "Makefile").read_text(encoding="utf-8")
-    found = [(name, what.replace("|", "\\|")) for name, what in _TARGET.findall(makefile)]
-    return (
-        "\n".join(["| target | what it does |", "|---|---|", *(f"| `make {n}` | {what} |" for n, what in found)]) + "\n"
-    )
+    return [(name, twin, what.replace("|", "\\|")) for name, twin, what in _TARGET.findall(makefile)]
+
+
+def _made(target: str) -> str:
+    return f"`make {target}`" if target else ""
+
+
+def _table(heads: list[str], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines)
 
 
 def commands() -> str:

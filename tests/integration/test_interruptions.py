@@ -157,3 +157,30 @@ def test_an_interrupt_from_the_keyboard(workspace: Workspace) -> None:
     assert "Stopped" in err
     assert "Traceback" not in err
     assert [] == list(raw.glob(".*.tmp"))
+
+
+def test_a_terminated_step(tracked: Workspace) -> None:
+    """SIGTERM ends a step as Ctrl-C does: exit code 143, a sentence, no version, and a run marked as killed."""
+    tracked.set(REVIEWS_BATCHES="1", REVIEWS_HASHED_EPOCHS="100", REVIEWS_HASHED_PATIENCE="100")
+    for module in ("data.ingest --source=synthetic:20000@5", "data.split_batches", "data.preprocess_batch --batch=0"):
+        tracked.ok(*module.split())
+    process = subprocess.Popen(
+        tracked.command("pipeline.train", "--batches", "0"), cwd=tracked.path, env=tracked.environment(),
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and "RUNNING" not in _statuses(tracked):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+
+    assert 128 + signal.SIGTERM == process.returncode, said
+    assert "Stopped. Nothing half-written remains" in said
+    assert "KILLED" in _statuses(tracked)
+    assert "RUNNING" not in _statuses(tracked)
+    assert [] == tracked.mlflow().search_model_versions()
+
+
+def _statuses(tracked: Workspace) -> list[str]:
+    client = tracked.mlflow()
+    return [run.info.status for run in client.search_runs([e.experiment_id for e in client.search_experiments()])]

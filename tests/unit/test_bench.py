@@ -1,5 +1,6 @@
 """The benchmark's arithmetic and page."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -81,10 +82,10 @@ def _tuples(found: dict[str, object]) -> dict[str, object]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
 
 
-def test_the_committed_page_is_that_of_its_figures() -> None:
-    """docs/benchmarks.md says what docs/benchmarks.json holds."""
-    from bench.report import page
+@pytest.mark.parametrize(("module", "name"), [("report", ""), ("api", "-api"), ("images", "-docker")])
+def test_the_committed_pages_are_those_of_their_figures(module: str, name: str) -> None:
+    """Each docs/benchmarks*.md says what its .json holds."""
+    page = importlib.import_module(f"bench.{module}").page
+    measured = json.loads((ROOT / f"docs/benchmarks{name}.json").read_text())
 
-    measured = json.loads((ROOT / "docs/benchmarks.json").read_text())
-
-    assert page(measured) == (ROOT / "docs/benchmarks.md").read_text()
+    assert page(measured) == (ROOT / f"docs/benchmarks{name}.md").read_text()

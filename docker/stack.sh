@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# The stack of docker/compose.yaml: docker/stack.sh up | down | mlflow-up | mlflow-down | monitoring-up
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+DOCKER_USER=$(id -u):$(id -g)
+export DOCKER_DATA=$DATA DOCKER_USER
+compose() { docker compose --project-name "$STACK" --file docker/compose.yaml "$@"; }
+
+# secret NAME COMMAND…: a file that only the caller can reach, made once; containers get it as a mount
+secret() {
+  local file=$DATA/secrets/$1
+  shift
+  [ ! -f "$file" ] || return 0
+  { "$@" >"$file.part" && chmod 0644 "$file.part" && mv "$file.part" "$file"; } || fail 5 "$file cannot be written." "See above."
+}
+
+make_secrets() {
+  mkdir -p "$DATA/secrets" && chmod 0700 "$DATA/secrets"
+  if [ ! -f "$DATA/secrets/postgres_password" ] && docker volume inspect "${STACK}_postgres" >/dev/null 2>&1; then
+    fail 2 "$DATA/secrets/postgres_password is gone, and the database in the volume ${STACK}_postgres has that password." \
+      "Put the file back, or begin with an empty database: docker volume rm ${STACK}_postgres ${STACK}_artifacts."
+  fi
+  secret postgres_password random
+  secret grafana_password random
+  secret no_api_keys true
+  case ${ARTIFACTS_DESTINATION:-} in
+    s3://*) rm -f "$DATA/secrets/aws_credentials" && secret aws_credentials aws_credentials ;;
+    *) secret aws_credentials true ;;
+  esac
+}
+random() { od -A n -N 24 -t x1 /dev/urandom | tr -d ' \n'; }
+aws_credentials() {
+  if [ -n "${AWS_ACCESS_KEY_ID:-}" ]; then
+    printf '[default]\naws_access_key_id=%s\naws_secret_access_key=%s\n' "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY"
+    [ -z "${AWS_SESSION_TOKEN:-}" ] || printf 'aws_session_token=%s\n' "$AWS_SESSION_TOKEN"
+  else cat "${AWS_SHARED_CREDENTIALS_FILE:-$HOME/.aws/credentials}"; fi
+}
+
+# The official image, or where it can't be had, one made of Debian's package
+need_postgres() {
+  docker image inspect "$POSTGRES_IMAGE" >/dev/null 2>&1 && return
+  docker pull --quiet "$POSTGRES_IMAGE" >/dev/null 2>&1 && return
+  local own=tutoria-mlops-postgres:$IMAGE_TAG
+  if ! docker image inspect "$own" >/dev/null 2>&1; then
+    echo "$POSTGRES_IMAGE cannot be pulled; building one from Debian's package …" >&2
+    docker build --quiet --file docker/postgres.Dockerfile --tag "$own" --build-arg "BASE=$BASE_IMAGE" . >/dev/null ||
+      fail 5 "There is no Postgres image." "Pull $POSTGRES_IMAGE, or name another: POSTGRES_IMAGE=…"
+  fi
+  export POSTGRES_IMAGE=$own
+}
+
+mlflow_up() {
+  need_image "$MLFLOW_IMAGE" docker-mlflow-build
+  make_secrets
+  need_postgres
+  compose --profile core up --detach --wait --wait-timeout 180 mlflow >&2 ||
+    fail 5 "MLflow's server did not start." "See docker compose -f docker/compose.yaml logs; if its port is taken: make … MLFLOW_PORT=5501."
+  echo "MLflow is at http://127.0.0.1:$MLFLOW_PORT"
+}
+
+api_up() {
+  need_image "$API_IMAGE" docker-api-build
+  compose --profile core up --detach api >&2 ||
+    fail 5 "The API did not start." "See docker logs $STACK-api; if its port is taken: make … API_PORT=8001."
+  local left=10 said _
+  for _ in $(seq 60); do
+    if said=$(docker exec "$STACK-api" python -m src.api.probe 2>/dev/null); then
+      echo "The API is at http://127.0.0.1:$API_PORT"
+      return
+    fi
+    case $said in *'"not ready"'*) [ $((left -= 1)) -gt 0 ] || break ;; esac # it answers, and has looked for a model
+    sleep 0.25
+  done
+  echo "The API is at http://127.0.0.1:$API_PORT, without a model yet: it takes up the first champion by itself."
+  echo "Make one: make docker-model-pipeline-ingest docker-model-pipeline-train; docker logs $STACK-api tells more."
+}
+
+need_engine
+case $1 in
+  up) mlflow_up && api_up ;;
+  mlflow-up) mlflow_up ;;
+  mlflow-down) compose --profile core rm --stop --force mlflow postgres >&2 ;;
+  monitoring-up) make_secrets && compose --profile monitoring up --detach --wait >&2 ;;
+  down) compose --profile '*' down --remove-orphans >&2 ;;
+  *) fail 2 "$1 is no command of this script." "up, down, mlflow-up, mlflow-down, monitoring-up" ;;
+esac

@@ -1,0 +1,92 @@
+"""What is in the images, and what is not."""
+
+import hashlib
+import json
+import re
+import subprocess
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.docker.conftest import CANARY, IMAGES, Docker, output
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_what_an_image_says_of_itself(docker: Docker, name: str) -> None:
+    """A fixed user without rights, a stop signal, and labels: commit, version, and the digest of its lock."""
+    config = docker.inspect(name)["Config"]
+    lock = hashlib.sha256((ROOT / f"requirements/{name}.txt").read_bytes()).hexdigest()
+    labels = config["Labels"]
+
+    assert ("10001:10001", "SIGTERM") == (config["User"], config["StopSignal"])
+    assert f"tutoria-mlops-{name}" == labels["org.opencontainers.image.title"]
+    assert "test" == labels["org.opencontainers.image.version"]
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", labels["org.opencontainers.image.revision"])
+    assert lock == labels["tutoria-mlops.lock"]
+    assert ("NONE" if name == "model" else "CMD") == config["Healthcheck"]["Test"][0]
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_nothing_is_in_an_image_that_is_not_needed_to_run_it(docker: Docker, name: str) -> None:
+    """No compilers, no curl or git, no caches of installers, no tests of ours or of the packages, no data."""
+    programs = docker.shell(name, "for p in gcc cc g++ make ld curl wget git uv; do command -v $p || true; done")
+    files = docker.shell(name, "find /venv /app /mlflow /root /tmp /build -type f 2>/dev/null || true").splitlines()
+    site = re.compile(r"/(?:numpy|scipy|pandas|sklearn|pyarrow|matplotlib|skops|src)/(?:.*/)?tests?/")
+
+    assert "" == programs
+    assert len(files) > 500
+    assert not [f for f in files if ".cache" in f or site.search(f) or f.startswith("/build/")]
+    assert not [f for f in files if f.endswith((".parquet", ".sqlite", ".db", ".env", ".pyo"))]
+
+
+def test_the_api_holds_nothing_that_trains(docker: Docker) -> None:
+    """Of the model's code only what serving imports, and none of its heavy libraries."""
+    loaded = output(
+        ".venv-api/bin/python", "-c",
+        "import sys, src.api.app, src.api.__main__, src.api.ask, src.api.probe\n"
+        "print(*(name for name in sys.modules if name.startswith('src.model')))",
+    ).split()  # fmt: skip
+    held = docker.shell("api", "cd /app && find src/model -name '*.py'").split()
+    packages = docker.shell("api", "ls /venv/lib/python3*/site-packages")
+
+    assert {f"src/model/{name.removeprefix('src.model').lstrip('.') or '__init__'}.py" for name in loaded} == set(held)
+    assert not {"polars", "pandas", "sklearn", "scipy", "mlflow", "pyarrow", "boto3"} & set(packages.split())
+
+
+def test_the_model_holds_no_api(docker: Docker) -> None:
+    """What serves has an image of its own."""
+    assert "" == docker.shell("model", "ls -d /app/src/api 2>/dev/null || true")
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_no_secret_of_the_caller_is_in_an_image(docker: Docker, name: str) -> None:
+    """Neither the history nor the settings hold what was in the environment of the build, nor a package index."""
+    history = output("docker", "history", "--no-trunc", "--format", "{{.CreatedBy}} {{.Comment}}", docker.image(name))
+
+    assert not re.search(rf"{CANARY}|index-url|://[^/\s]+:[^/\s]+@|password=|secret=|token=", history, re.IGNORECASE)
+    assert CANARY not in json.dumps(docker.inspect(name))
+
+
+def test_the_same_inputs_give_the_same_layers(docker: Docker) -> None:
+    """Built again without any cache, the image has the same layers, digest by digest."""
+    again = docker.image("api") + "-again"
+    command = ["docker", "build", "--no-cache", "--quiet", "--file", "docker/api.Dockerfile", "--tag", again, "."]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    layers = json.loads(output("docker", "image", "inspect", "--format", "{{json .RootFS.Layers}}", again))
+    output("docker", "image", "rm", again)
+
+    assert docker.inspect("api")["RootFS"]["Layers"] == layers
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_an_image_runs_as_anybody_on_a_read_only_root(docker: Docker, name: str) -> None:
+    """A user id nobody has heard of imports everything, and can write nothing of the image's own."""
+    modules = {"model": "src.model.pipeline.train", "api": "src.api.app", "mlflow": "mlflow.server"}
+    code = (
+        f"import os, {modules[name]}\n"
+        "open('/tmp/place', 'w').close()\n"
+        "print(os.getuid(), any(os.access(f, os.W_OK) for f in ('/', '/venv', '/app', '/usr/bin')))"
+    )
+    done = docker.run(name, "-c", code, options=("--entrypoint", "python", "--user", "54321:54321"))
+
+    assert (0, "54321 False\n") == (done.returncode, done.stdout), done.stderr
