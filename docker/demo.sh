@@ -34,5 +34,6 @@ phase "the API takes up the champion" ready
 phase "predict through the API" predict
 trap - EXIT
 phase "stop the stack" down
-printf '\n%s\n' "${phases[@]}" "$(printf '%-34s %4d s' "in all" $((SECONDS - begun)))"
+printf '\n'
+printf '%s\n' "${phases[@]}" "$(printf '%-34s %4d s' "in all" $((SECONDS - begun)))"
 echo "Runs and versions stay in MLflow's volumes: make docker-up shows them at http://127.0.0.1:$MLFLOW_PORT"
