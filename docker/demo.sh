@@ -12,7 +12,7 @@ phase() { # phase NAME COMMAND…
   local since=$SECONDS
   printf '\n== %s\n' "$1" >&2
   "${@:2}"
-  phases+=("$(printf '%-34s %4d s' "$1" $((SECONDS - since)))")
+  phases+=("$(printf '%-36s %4d s' "$1" $((SECONDS - since)))")
 }
 build() { for image in model api mlflow; do docker/build.sh "$image"; done; }
 ready() { # the API looks for a champion every second as long as it has none
@@ -35,5 +35,5 @@ phase "predict through the API" predict
 trap - EXIT
 phase "stop the stack" down
 printf '\n'
-printf '%s\n' "${phases[@]}" "$(printf '%-34s %4d s' "in all" $((SECONDS - begun)))"
+printf '%s\n' "${phases[@]}" "$(printf '%-36s %4d s' "in all" $((SECONDS - begun)))"
 echo "Runs and versions stay in MLflow's volumes: make docker-up shows them at http://127.0.0.1:$MLFLOW_PORT"

@@ -17,10 +17,6 @@ secret() {
 
 make_secrets() {
   mkdir -p "$DATA/secrets" && chmod 0700 "$DATA/secrets"
-  if [ ! -f "$DATA/secrets/postgres_password" ] && docker volume inspect "${STACK}_postgres" >/dev/null 2>&1; then
-    fail 2 "$DATA/secrets/postgres_password is gone, and the database in the volume ${STACK}_postgres has that password." \
-      "Put the file back, or begin with an empty database: docker volume rm ${STACK}_postgres ${STACK}_artifacts."
-  fi
   secret postgres_password random
   secret grafana_password random
   secret no_api_keys true
@@ -54,9 +50,16 @@ mlflow_up() {
   need_image "$MLFLOW_IMAGE" docker-mlflow-build
   make_secrets
   need_postgres
-  compose --profile core up --detach --wait --wait-timeout 180 mlflow >&2 ||
+  { postgres_up && compose --profile core up --detach --wait --wait-timeout 180 mlflow >&2; } ||
     fail 5 "MLflow's server did not start." "See docker compose -f docker/compose.yaml logs; if its port is taken: make … MLFLOW_PORT=5501."
   echo "MLflow is at http://127.0.0.1:$MLFLOW_PORT"
+}
+
+# The database outlives the folder with its password, and other folders of this stack: it takes the password of this one.
+postgres_up() {
+  compose --profile core up --detach --wait --wait-timeout 120 postgres >&2 &&
+    printf "ALTER ROLE mlflow PASSWORD '%s';" "$(cat "$DATA/secrets/postgres_password")" |
+    compose exec -T postgres psql --quiet --username=mlflow --dbname=mlflow --set=ON_ERROR_STOP=1 >&2
 }
 
 api_up() {

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import mlflow
 import pytest
 
 from tests.conftest import Workspace
@@ -184,3 +186,25 @@ def test_a_terminated_step(tracked: Workspace) -> None:
 def _statuses(tracked: Workspace) -> list[str]:
     client = tracked.mlflow()
     return [run.info.status for run in client.search_runs([e.experiment_id for e in client.search_experiments()])]
+
+
+@pytest.mark.parametrize("by_then_active", [True, False])
+def test_a_start_that_is_stopped_leaves_no_open_run(
+    tracked: Workspace, monkeypatch: pytest.MonkeyPatch, *, by_then_active: bool
+) -> None:
+    """The signal comes when the store has the run, and MLflow's start_run has not returned it yet."""
+    start_run = mlflow.start_run
+
+    def stopped(**words: Any) -> None:
+        if by_then_active:
+            start_run(**words)
+        else:
+            tracked.mlflow().create_run(words["experiment_id"], tags=words["tags"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mlflow, "start_run", stopped)
+    with pytest.raises(KeyboardInterrupt), tracked.context().tracker.start("train", {}):
+        pytest.fail("it did not start")
+
+    assert ["KILLED"] == _statuses(tracked)
+    assert mlflow.active_run() is None

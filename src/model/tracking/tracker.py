@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
@@ -89,15 +90,30 @@ class MlflowTracker:
 
     @contextmanager
     def start(self, name: str, tags: Mapping[str, str], *, nested: bool = False) -> Iterator[Run]:
-        with saying_what_failed():
-            active = mlflow.start_run(
-                experiment_id=self._experiment_id(),
-                run_name=name,
-                tags=dict(tags),
-                nested=nested,
-                log_system_metrics=not nested,
-            )
+        mark = uuid4().hex
+        try:
+            with saying_what_failed():
+                active = mlflow.start_run(
+                    experiment_id=self._experiment_id(),
+                    run_name=name,
+                    tags={**tags, "start_id": mark},
+                    nested=nested,
+                    log_system_metrics=not nested,
+                )
+        except KeyboardInterrupt as stopped:
+            self._end_begun(mark, stopped)
+            raise
         yield from self._until_end(active.info.run_id)
+
+    def _end_begun(self, mark: str, stopped: KeyboardInterrupt) -> None:
+        """End the run of a start that was stopped halfway, if the store has it already."""
+        with _not_hiding(stopped), saying_what_failed():
+            for run in self._client.search_runs([self._experiment_id()], f"tags.start_id = '{mark}'"):
+                active = mlflow.active_run()
+                if active is not None and active.info.run_id == run.info.run_id:
+                    mlflow.end_run("KILLED")
+                else:
+                    self._client.set_terminated(run.info.run_id, "KILLED")
 
     @contextmanager
     def resume(self, run_id: str) -> Iterator[Run]:
