@@ -24,6 +24,7 @@ make_secrets() {
     s3://*) rm -f "$DATA/secrets/aws_credentials" && secret aws_credentials aws_credentials ;;
     *) secret aws_credentials true ;;
   esac
+  SECRETS_DIGEST=$(sha256 "$DATA/secrets/postgres_password") && export SECRETS_DIGEST
 }
 random() { od -A n -N 24 -t x1 /dev/urandom | tr -d ' \n'; }
 aws_credentials() {
@@ -50,8 +51,10 @@ mlflow_up() {
   need_image "$MLFLOW_IMAGE" docker-mlflow-build
   make_secrets
   need_postgres
-  { postgres_up && compose --profile core up --detach --wait --wait-timeout 180 mlflow >&2; } ||
-    fail 5 "MLflow's server did not start." "See docker compose -f docker/compose.yaml logs; if its port is taken: make … MLFLOW_PORT=5501."
+  { postgres_up && compose --profile core up --detach --wait --wait-timeout 180 mlflow >&2; } || {
+    compose logs --no-color --tail 8 postgres mlflow >&2 || true
+    fail 5 "MLflow's server did not start." "Above is what it said last; if its port is taken: make … MLFLOW_PORT=5501."
+  }
   echo "MLflow is at http://127.0.0.1:$MLFLOW_PORT"
 }
 

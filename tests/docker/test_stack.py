@@ -212,17 +212,20 @@ def test_the_demo(docker: Docker, tmp_path: Path) -> None:
 
 
 def test_mlflow_down(docker: Docker) -> None:
-    """Its containers go, its volumes stay, also for whom the password was lost; a later step says what is missing."""
+    """Its containers go, its volumes stay, also for who has lost the password; a later step says what is missing."""
     docker.make("docker-mlflow-up")
     (docker.data / "secrets/postgres_password").unlink()
-    docker.make("docker-mlflow-down")
     again = docker.make("docker-mlflow-up")
+    asked = httpx.get(
+        f"http://127.0.0.1:{docker.variables['MLFLOW_PORT']}/ajax-api/2.0/mlflow/experiments/get?experiment_id=0"
+    )
     docker.make("docker-mlflow-down")
     left = output("docker", "ps", "--all", "--format", "{{.Names}}", *_of(docker))
     volumes = output("docker", "volume", "ls", "--quiet", "--filter", f"name={docker.variables['STACK']}_")
     refused = docker.make("docker-model-validate", fails=True)
 
     assert "MLflow is at" in again.stdout
+    assert asked.is_success, asked.text
     assert "mlflow" not in left
     assert "_postgres" in volumes
     assert "Error 5" in refused.stderr
