@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from src.model.classifier import SentimentClassifier, Shape
 from src.model.errors import ModelError, SettingsError
 from src.model.settings import load_settings
 from src.model.text import clean, ngrams, token_spans, tokens
+from tests.conftest import ROOT
 
 SETTINGS = load_settings({}, env_file=None)
 TEXTS = st.text(st.sampled_from("ab IİßΣς'’.!?\"\\n&amp;😀é"), max_size=40)
@@ -248,3 +250,18 @@ def test_where_the_log_goes() -> None:
     assert open_sink(SETTINGS.model_copy(update={"log_dir": "off"})) is None
     with pytest.raises(SettingsError, match="can be used"):
         open_sink(SETTINGS.model_copy(update={"log_dir": "gopher://x"}))
+
+
+def test_the_dashboard_shows_metrics_that_exist() -> None:
+    """Every metric in Grafana's dashboard is one the API exports, with the labels it is grouped by."""
+    board = json.loads((ROOT / "docker/grafana/dashboards/api.json").read_text(encoding="utf-8"))
+    shown = " ".join(target["expr"] for panel in board["panels"] for target in panel.get("targets", []))
+    used = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in re.findall(r"\breviews_[a-z_]+", shown)}
+    metrics = [value for value in vars(Metrics()).values() if hasattr(value, "describe")]
+    exported = {family.name for metric in metrics for family in metric.describe()}
+    labels = {label for metric in metrics for label in metric._labelnames} | {"le"}
+    grouped = {label.strip() for group in re.findall(r"by \(([^)]*)\)", shown) for label in group.split(",")}
+
+    assert len(used) > 8
+    assert used <= exported
+    assert grouped <= labels
