@@ -3,15 +3,18 @@
 # in capitals: STACK MODEL_IMAGE API_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE IMAGE_TAG
 # DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT. The network of a stack has the stack's name.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
-DATA=$(mkdir -p "$DOCKER_DATA/tmp" && cd "$DOCKER_DATA" && pwd -P)
-HARDENED=(--read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 512 --memory "$DOCKER_MEMORY"
-  --user "$(id -u):$(id -g)" --add-host host.docker.internal:host-gateway)
 
 # fail CODE WHAT HINT: the project's errors look the same everywhere
 fail() {
   printf 'error: %s\n  %s\n' "$2" "$3" >&2
   exit "$1"
 }
+
+mkdir -p "$DOCKER_DATA/tmp" 2>/dev/null ||
+  fail 5 "$DOCKER_DATA cannot be written." "Make the folder writable, or choose another: make … DOCKER_DATA=/path/to/data"
+DATA=$(cd "$DOCKER_DATA" && pwd -P)
+HARDENED=(--read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 512 --memory "$DOCKER_MEMORY"
+  --user "$(id -u):$(id -g)" --add-host host.docker.internal:host-gateway)
 
 need_engine() {
   command -v docker >/dev/null || fail 5 "There is no docker command here." "Install Docker Engine or Docker Desktop."

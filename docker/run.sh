@@ -43,4 +43,5 @@ for word in "$@"; do
   esac
   arguments+=("$word")
 done
+echo "In the container, data is $DATA" >&2
 exec docker run --rm ${scratch[@]+"${scratch[@]}"} "${options[@]}" "$MODEL_IMAGE" "${arguments[@]}"

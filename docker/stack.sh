@@ -47,13 +47,20 @@ need_postgres() {
   export POSTGRES_IMAGE=$own
 }
 
+last_words() { # last_words SERVICE: of one that has ended
+  local id
+  id=$(compose ps --all --quiet --status exited "$1") || return 0
+  [ -z "$id" ] || docker logs --tail 8 "$id" >&2
+}
+
 mlflow_up() {
   need_image "$MLFLOW_IMAGE" docker-mlflow-build
   make_secrets
   need_postgres
   { postgres_up && compose --profile core up --detach --wait --wait-timeout 180 mlflow >&2; } || {
-    compose logs --no-color --tail 8 postgres mlflow >&2 || true
-    fail 5 "MLflow's server did not start." "Above is what it said last; if its port is taken: make … MLFLOW_PORT=5501."
+    last_words postgres
+    last_words mlflow
+    fail 5 "MLflow's server did not start." "Above is why; if its port is taken: make … MLFLOW_PORT=5501."
   }
   echo "MLflow is at http://127.0.0.1:$MLFLOW_PORT"
 }

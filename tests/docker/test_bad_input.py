@@ -87,6 +87,17 @@ def test_a_target_that_cannot_do_its_work(docker: Docker, variables: dict[str, s
     assert message in done.stderr
 
 
+@pytest.mark.parametrize("target", ["docker-model-validate", "docker-up", "docker-api-run"])
+def test_a_data_folder_that_cannot_be_made(docker: Docker, tmp_path: Path, target: str) -> None:
+    """A file is in its place."""
+    (tmp_path / "taken").write_text("")
+    done = docker.make(target, fails=True, DOCKER_DATA=str(tmp_path / "taken"))
+
+    assert explained(done), done.stderr
+    assert f"{tmp_path}/taken cannot be written." in done.stderr
+    assert "Error 5" in done.stderr
+
+
 def test_an_image_for_another_processor(docker: Docker, tmp_path: Path) -> None:
     """It is refused before it starts, with both names."""
     (tmp_path / "empty.tar").write_bytes(bytes(10_240))
