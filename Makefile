@@ -98,15 +98,19 @@ test-integration: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run th
 test-e2e: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run whole pipelines and make targets
 	@$(PY) -m pytest -n auto tests/e2e $(PYTEST_ARGS)
 
+.PHONY: test-machines
+test-machines: .venv/.locked ## 20 rounds of two machines at once on one S3 bucket (root; minutes)
+	@TEST_ROUNDS=$${ROUNDS:-20} $(PY) -m pytest -s tests/integration/test_two_machines.py $(PYTEST_ARGS)
+
 .PHONY: test-docker
 test-docker: .venv/.locked .venv-api/.locked ## Build the images and run the tests that need a Docker engine (minutes)
 	@TEST_DOCKER=1 $(PY) -m pytest tests/docker $(PYTEST_ARGS)
 
 .PHONY: check
-check: .venv/.locked ## Lint, formatting, types; shell scripts and Dockerfiles too
-	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check .
+check: .venv/.locked ## Lint, formatting, types, who imports whom; shell scripts and Dockerfiles too
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@.venv/bin/lint-imports --no-cache
 	@.venv/bin/shellcheck docker/*.sh
 	@.venv/bin/hadolint docker/*.Dockerfile
 
@@ -142,7 +146,7 @@ lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.
 
 .PHONY: docs
 docs: .venv/.locked ## Write the generated parts of docs/ anew: options, settings, targets
-	@$(PY) -m src.model.reference docs/model/scripts.md docs/model/docker.md
+	@$(PY) -m tools.docs_reference
 
 .PHONY: clean
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
@@ -153,11 +157,11 @@ clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
 
 .PHONY: mlflow-up mlflow-down mlflow-status
 mlflow-up: .venv/.locked .venv-mlflow/.locked ## Start MLflow's server on 127.0.0.1:5500 over the same store
-	@$(PY) -m src.model.tracking.server up --port $(MLFLOW_PORT)
+	@$(PY) -m src.model.mlflow_server up --port $(MLFLOW_PORT)
 mlflow-down: .venv/.locked ## Stop the server that mlflow-up started
-	@$(PY) -m src.model.tracking.server down
+	@$(PY) -m src.model.mlflow_server down
 mlflow-status: .venv/.locked ## Say whether the server is up, and where
-	@$(PY) -m src.model.tracking.server status
+	@$(PY) -m src.model.mlflow_server status
 
 ##@ Model, step by step
 

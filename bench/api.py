@@ -1,7 +1,7 @@
 """Bench the API: ours and a plain FastAPI with scikit-learn's TF-IDF, the same reviews, in turns.
 
-The answer is docs/benchmarks-api.md and .json. Each server runs alone, one process, on loopback; the load comes from
-another process. Medians of all rounds.
+The answer is docs/benchmarks-api.md and .json. Each server runs alone, one process, on loopback;
+the load comes from another process. Medians of all rounds.
 """
 
 import argparse
@@ -42,12 +42,22 @@ _ROWS = (
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.api", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.api",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--source", default="", help="reviews, as for ingest (default: REVIEWS_REAL_DATA)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often everything runs (default: 3)")
-    parser.add_argument("--seconds", type=float, default=5.0, help="length of each load (default: 5)")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder of the page (default: docs)")
+    parser.add_argument(
+        "--source", default="", help="reviews, as for ingest (default: REVIEWS_REAL_DATA)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how often everything runs (default: 3)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="length of each load (default: 5)"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "docs", help="folder of the page (default: docs)"
+    )
     return parser
 
 
@@ -69,10 +79,13 @@ def serving(name: str, model: Path) -> Iterator[tuple[float, psutil.Process]]:
     if name == "ours":
         command = [str(ROOT / ".venv-api/bin/python"), "-m", "src.api"]
         more = {
-            "REVIEWS_API_PORT": port, "REVIEWS_API_MODEL_DIR": str(model / "saved"), "MLFLOW_TRACKING_URI": "",
-            "REVIEWS_API_CACHE_DIR": str(model / "cache"), "REVIEWS_LOG_DIR": str(model / "log"),
+            "REVIEWS_API_PORT": port,
+            "REVIEWS_API_MODEL_DIR": str(model / "saved"),
+            "MLFLOW_TRACKING_URI": "",
+            "REVIEWS_API_CACHE_DIR": str(model / "cache"),
+            "REVIEWS_LOG_DIR": str(model / "log"),
             "REVIEWS_API_POLL_SECONDS": "0.5",
-        }  # fmt: skip
+        }
     else:
         command = [sys.executable, "-m", "bench.plain_api", port, str(model)]
     begun = time.perf_counter()
@@ -96,13 +109,15 @@ def _is_ready(name: str) -> bool:
         return False
 
 
-def load(name: str, path: str, connections: int, seconds: float, bodies: Path | None) -> dict[str, Any]:
+def load(
+    name: str, path: str, connections: int, seconds: float, bodies: Path | None
+) -> dict[str, Any]:
     """Put load on a server from another process; return what it saw."""
     words = [str(_PORTS[name]), path, str(connections), str(seconds), str(bodies or "-")]
+    command, limit = [sys.executable, "-m", "bench.load", *words], seconds + 60
     done = subprocess.run(
-        [sys.executable, "-m", "bench.load", *words], cwd=ROOT, capture_output=True, text=True, check=True,
-        timeout=seconds + 60,
-    )  # fmt: skip
+        command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=limit
+    )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -125,19 +140,28 @@ def one_round(name: str, model: Path, seconds: float) -> dict[str, float]:
         many = load(name, _PREDICT, 32, seconds, single)
         one = load(name, _PREDICT, 1, seconds / 2, single)
         _, live = beside(
-            lambda: load(name, _PREDICT, 32, seconds, single), lambda: load(name, _LIVE, 1, seconds - 1, None)
+            lambda: load(name, _PREDICT, 32, seconds, single),
+            lambda: load(name, _LIVE, 1, seconds - 1, None),
         )
         figures = {
-            "per_second": many["per_second"], "p50_ms_at_32": many["p50_ms"], "p99_ms_at_32": many["p99_ms"],
-            "p50_ms": one["p50_ms"], "live_p99_ms": live["p99_ms"], "failed": _failed(many) + _failed(one),
-        }  # fmt: skip
+            "per_second": many["per_second"],
+            "p50_ms_at_32": many["p50_ms"],
+            "p99_ms_at_32": many["p99_ms"],
+            "p50_ms": one["p50_ms"],
+            "live_p99_ms": live["p99_ms"],
+            "failed": _failed(many) + _failed(one),
+        }
         if name == "ours":
             batch = load(name, _BATCH, 1, seconds / 2, batches)
-            swapped, _ = beside(lambda: load(name, _PREDICT, 32, 2 * seconds, single), lambda: _swap(model, seconds))
+            swapped, _ = beside(
+                lambda: load(name, _PREDICT, 32, 2 * seconds, single), lambda: _swap(model, seconds)
+            )
             figures |= {
-                "batch_per_second": batch["per_second"] * _BATCH_ROWS, "ready_seconds": ready,
-                "swap_failed": _failed(swapped), "swap_requests": swapped["requests"],
-            }  # fmt: skip
+                "batch_per_second": batch["per_second"] * _BATCH_ROWS,
+                "ready_seconds": ready,
+                "swap_failed": _failed(swapped),
+                "swap_requests": swapped["requests"],
+            }
         return {**figures, "rss_mb": process.memory_info().rss / 1e6}
 
 
@@ -146,13 +170,16 @@ def _failed(seen: dict[str, Any]) -> int:
 
 
 def _swap(model: Path, seconds: float) -> int:
-    """Replace the served model's description by one of equal meaning, every second, as an export does."""
+    """Replace the served model's description by one of equal meaning, every second.
+
+    An export does the same.
+    """
     path, swaps = model / "saved" / "model.json", 0
     until = time.perf_counter() + 2 * seconds - 1
     while time.perf_counter() < until:
         time.sleep(1)
         body = json.loads(path.read_text(encoding="utf-8"))
-        body["training"]["swap"] = swaps = swaps + 1
+        body["swap"] = swaps = swaps + 1
         aside = path.with_suffix(".tmp")
         aside.write_text(json.dumps(body), encoding="utf-8")
         aside.replace(path)
@@ -163,10 +190,14 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     data = prepared(args.source)
     models = trained(data)
     rows = test_rows(data)
-    reviews = [{"title": t[:1000], "message": m[:50_000]} for t, m in zip(rows.titles, rows.texts, strict=True)]
+    reviews = [
+        {"title": t[:1000], "message": m[:50_000]}
+        for t, m in zip(rows.titles, rows.texts, strict=True)
+    ]
     reviews = [review for review in reviews if review["title"].strip() or review["message"].strip()]
     (WORK / "api/single.json").write_text(json.dumps(reviews), encoding="utf-8")
-    groups = [{"reviews": reviews[at : at + _BATCH_ROWS]} for at in range(0, len(reviews) - _BATCH_ROWS, _BATCH_ROWS)]
+    starts = range(0, len(reviews) - _BATCH_ROWS, _BATCH_ROWS)
+    groups = [{"reviews": reviews[at : at + _BATCH_ROWS]} for at in starts]
     (WORK / "api/batches.json").write_text(json.dumps(groups), encoding="utf-8")
     rounds: dict[str, list[dict[str, float]]] = {"ours": [], "plain": []}
     for number in range(args.rounds):
@@ -185,7 +216,8 @@ def table(result: dict[str, Any]) -> str:
     ours, plain = result["systems"]["ours"], result["systems"]["plain"]
     lines = ["| figure | ours | plain FastAPI + scikit-learn |", "|---|---|---|"]
     for key, title, form in _ROWS:
-        lines.append(f"| {title} | {form.format(ours[key])} | {form.format(plain[key]) if key in plain else ''} |")
+        other = form.format(plain[key]) if key in plain else ""
+        lines.append(f"| {title} | {form.format(ours[key])} | {other} |")
     return "\n".join(lines)
 
 
@@ -193,20 +225,26 @@ def page(result: dict[str, Any]) -> str:
     """Return the page."""
     about, systems = result["about"], result["systems"]
     times = systems["ours"]["per_second"] / systems["plain"]["per_second"]
+    swapped, failed = systems["ours"]["swap_requests"], systems["ours"]["swap_failed"]
     return f"""# Benchmarks of the API
 
-Written by `make bench-api`; the figures are in [benchmarks-api.json](benchmarks-api.json). One server at a time, one
-process, on loopback; the load comes from another process on the same machine; medians of {about["rounds"]} rounds in
-alternating order. The plain one is `bench/plain_api.py`: a FastAPI endpoint around scikit-learn's TF-IDF and logistic
+Written by `make bench-api`; the figures are in [benchmarks-api.json](benchmarks-api.json). \
+One server at a time, one
+process, on loopback; the load comes from another process on the same machine; \
+medians of {about["rounds"]} rounds in
+alternating order. The plain one is `bench/plain_api.py`: \
+a FastAPI endpoint around scikit-learn's TF-IDF and logistic
 regression, without limits, metrics or a log, all of which ours has switched on.
 
-{about["date"]}, {about["processor"]}, {about["cores"]} cores (shared), {about["system"]}, Python {about["python"]};
+{about["date"]}, {about["processor"]}, {about["cores"]} cores (shared), {about["system"]}, \
+Python {about["python"]};
 reviews: {about["source"]}.
 
 {table(result)}
 
-Ours answers {times:.1f} times as many requests. While its model was replaced once a second under load, it answered
-{systems["ours"]["swap_requests"]:,.0f} requests, {systems["ours"]["swap_failed"]:,.0f} of them wrongly or not at all.
+Ours answers {times:.1f} times as many requests. \
+While its model was replaced once a second under load, it answered
+{swapped:,.0f} requests, {failed:,.0f} of them wrongly or not at all.
 """
 
 
@@ -214,11 +252,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     args.source = args.source or os.environ.get("REVIEWS_REAL_DATA", "")
     if not args.source:
-        sys.stderr.write("error: no reviews to measure on.\n  Run make bench-api DATA=path/to/amazon-reviews.zip.\n")
+        sys.stderr.write(
+            "error: no reviews to measure on.\n"
+            "  Run make bench-api DATA=path/to/amazon-reviews.zip.\n"
+        )
         return 2
     result = run(args)
     args.output.mkdir(parents=True, exist_ok=True)
-    (args.output / "benchmarks-api.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    figures = json.dumps(result, indent=1) + "\n"
+    (args.output / "benchmarks-api.json").write_text(figures, encoding="utf-8")
     (args.output / "benchmarks-api.md").write_text(page(result), encoding="utf-8")
     sys.stdout.write(table(result) + "\n")
     return 0

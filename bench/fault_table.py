@@ -1,12 +1,19 @@
-"""The tables of `bench.faults`: what happened, what the metrics said meanwhile, and whether the sums are right."""
+"""The tables of `bench.faults`.
+
+They tell what happened, what the metrics said meanwhile, and whether the sums are right.
+"""
 
 from typing import Any
 
 _SEEN = {
-    "requests": "requests answered", "loaded": "models loaded", "unreachable": "registry unreachable",
-    "refused": "model refused", "rows_written": "log rows written", "rows_dropped": "log rows dropped",
+    "requests": "requests answered",
+    "loaded": "models loaded",
+    "unreachable": "registry unreachable",
+    "refused": "model refused",
+    "rows_written": "log rows written",
+    "rows_dropped": "log rows dropped",
     "parts_failed": "log parts failed",
-}  # fmt: skip
+}
 _START = dict.fromkeys(_SEEN, 0)
 
 
@@ -39,8 +46,9 @@ def sums(found: dict[str, Any]) -> list[tuple[str, int, int]]:
 def problems(found: dict[str, Any]) -> dict[str, int]:
     """Return the counts that should be zero."""
     load = found["load"]
+    failed = [times for status, times in load["statuses"].items() if status != "200"]
     return {
-        "failed requests": sum(times for status, times in load["statuses"].items() if status != "200"),
+        "failed requests": sum(failed),
         "wrong answers": load["wrong"],
         "sums that do not match": sum(real != said for _, real, said in sums(found)),
     }
@@ -56,9 +64,10 @@ def table(found: dict[str, Any]) -> str:
     lines += ["", "| what | sent, or there | by the metrics |", "|---|---|---|"]
     lines += [f"| {name} | {real:,} | {said:,} |" for name, real, said in sums(found)]
     lines += ["", "| count | |", "|---|---|", f"| requests sent | {load['requests']:,} |"]
-    lines += [f"| {name} | {times:,} |" for name, times in problems(found).items()]
+    lines += [f"| {name} | {count:,} |" for name, count in problems(found).items()]
     lines += [f"| moves of the alias | {found['moves']} |"]
-    lines += [f"| p50, p99, longest answer, ms | {load['p50_ms']:.1f}, {load['p99_ms']:.1f}, {load['max_ms']:.0f} |"]
+    times = f"{load['p50_ms']:.1f}, {load['p99_ms']:.1f}, {load['max_ms']:.0f}"
+    lines += [f"| p50, p99, longest answer, ms | {times} |"]
     return "\n".join(lines)
 
 
@@ -66,14 +75,19 @@ def page(found: dict[str, Any]) -> str:
     """Return the page."""
     return f"""# When everything beside the API fails
 
-Written by `make api-faults`. {found["seconds"]:.0f} seconds of load from eight connections, while the alias `champion`
-moved between two versions every two seconds, the MLflow server was killed and started again, and the file system of
-prediction log and model cache was made read-only and then filled to its last byte. Every answer was compared with what
+Written by `make api-faults`. {found["seconds"]:.0f} seconds of load from eight connections, \
+while the alias `champion`
+moved between two versions every two seconds, the MLflow server was killed and started again, \
+and the file system of
+prediction log and model cache was made read-only and then filled to its last byte. \
+Every answer was compared with what
 the version it names must say.
 
 {table(found)}
 
-Each row of the first table is what the metrics counted from that event to the next. Rows that could not be written wait
-while there is room for them, and are written when the disk allows; only what there was no room for is dropped, and
+Each row of the first table is what the metrics counted from that event to the next. \
+Rows that could not be written wait
+while there is room for them, and are written when the disk allows; \
+only what there was no room for is dropped, and
 counted.
 """

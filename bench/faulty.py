@@ -15,7 +15,8 @@ import httpx
 import numpy as np
 
 from bench.load import request
-from src.model.classifier import SentimentClassifier, Shape
+from src.model.core.models.hashed import SentimentClassifier, Shape
+from src.model.core.records import Training
 from src.model.data.synthetic import generate, parse
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,17 +35,30 @@ _COUNTED = {
 
 
 def model_of(number: int) -> SentimentClassifier:
-    """Return a model of its own for each number; what it says makes no sense, and can be told from another's."""
+    """Return a model of its own for each number.
+
+    What it says makes no sense, and can be told from another's.
+    """
     weights = np.random.default_rng(number).normal(size=1 << 16).astype(np.float16)
     return SentimentClassifier(weights, Shape(16, 2))
+
+
+def _record(number: int) -> Training:
+    """Return the record of a training that never took place."""
+    parameters = {"learner": "hashed", "batches": "0", "validation_share": 0.05}
+    return Training(parameters=parameters, inputs=(), fingerprint=str(number))
 
 
 def reviews_and_answers() -> tuple[list[bytes], dict[int, list[float]]]:
     """Return requests, and what each version must answer to them."""
     rows = next(block for _, block in generate(parse("1000@7")))
     titles, texts = rows["title"].to_list(), rows["text"].to_list()
-    bodies = [json.dumps({"title": t, "message": m}).encode() for t, m in zip(titles, texts, strict=True)]
-    answers = {number: model_of(number).predict_proba(titles, texts).tolist() for number in (1, 2)}
+    bodies = [
+        json.dumps({"title": t, "message": m}).encode() for t, m in zip(titles, texts, strict=True)
+    ]
+    answers = {
+        number: model_of(number).read(titles, texts).probability.tolist() for number in (1, 2)
+    }
     return [request("/api/v1/predict", body) for body in bodies], answers
 
 
@@ -60,10 +74,14 @@ class Disk:
     def __init__(self, root: Path) -> None:
         self.root = root
         root.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(root)], check=True)
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(root)], check=True
+        )
 
     def read_only(self, on: bool) -> None:  # noqa: FBT001
-        subprocess.run(["mount", "-o", f"remount,{'ro' if on else 'rw'}", str(self.root)], check=True)
+        subprocess.run(
+            ["mount", "-o", f"remount,{'ro' if on else 'rw'}", str(self.root)], check=True
+        )
 
     def fill(self) -> None:
         with (self.root / "filler").open("wb", buffering=0) as file:
@@ -81,8 +99,11 @@ class Disk:
 
     def rows(self) -> int:
         """Return the rows of all parts; each part must be whole."""
-        parts = self.root.glob("predictions/*/*.jsonl.gz")
-        return sum(len([json.loads(line) for line in gzip.decompress(p.read_bytes()).splitlines()]) for p in parts)
+        rows = 0
+        for part in self.root.glob("predictions/*/*.jsonl.gz"):
+            lines = gzip.decompress(part.read_bytes()).splitlines()
+            rows += len([json.loads(line) for line in lines])
+        return rows
 
 
 class Registry:
@@ -98,16 +119,21 @@ class Registry:
 
     def launch(self) -> None:
         """Start the server, and do not wait for it."""
-        program = ROOT / ".venv-mlflow/bin/mlflow"
+        command = [
+            str(ROOT / ".venv-mlflow/bin/mlflow"), "server",
+            "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1",
+            "--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db",
+            "--artifacts-destination", str(self._folder / "artifacts"),
+        ]  # fmt: skip
+        quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         self._process = subprocess.Popen(
-            [
-                str(program), "server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1",
-                "--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db",
-                "--artifacts-destination", str(self._folder / "artifacts"),
-            ],
-            cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-        )  # fmt: skip
+            command,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env=os.environ | quiet,
+        )
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -133,7 +159,7 @@ class Registry:
         """Register versions 1 and 2, with the project's own registry; version 1 is the champion."""
         code = (
             "import sys; from pathlib import Path; from src.model.command import Context\n"
-            "from src.model.settings import load_settings\n"
+            "from src.model.core.settings import load_settings\n"
             "with Context(load_settings()) as context:\n"
             "    for folder in sys.argv[1:]:\n"
             "        with context.tracker.start('train', {}) as run:\n"
@@ -143,18 +169,26 @@ class Registry:
         made = []
         for number in (1, 2):
             made.append(folder / f"made{number}" / "model")
-            model_of(number).save(made[-1], {"fingerprint": str(number)})
+            model_of(number).save(made[-1], _record(number))
             (made[-1] / "counts.zlib").write_bytes(b"not needed to serve")
-        environment = os.environ | {"MLFLOW_TRACKING_URI": self.address, "REVIEWS_CACHE_DIR": str(folder / "aside")}
+        environment = os.environ | {
+            "MLFLOW_TRACKING_URI": self.address,
+            "REVIEWS_CACHE_DIR": str(folder / "aside"),
+        }
         subprocess.run(
-            [sys.executable, "-c", code, *map(str, made)], cwd=ROOT, env=environment, check=True, stdout=sys.stderr
+            [sys.executable, "-c", code, *map(str, made)],
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            stdout=sys.stderr,
         )
 
     def champion(self, number: int) -> None:
         """Move the alias, if the server answers."""
+        url = f"{self.address}/api/2.0/mlflow/registered-models/alias"
         body = {"name": _NAME, "alias": "champion", "version": str(number)}
         try:
-            answer = httpx.post(f"{self.address}/api/2.0/mlflow/registered-models/alias", json=body, timeout=5)
+            answer = httpx.post(url, json=body, timeout=5)
             self.moves += answer.is_success
         except httpx.HTTPError:
             pass
@@ -167,15 +201,24 @@ class Service:
         self.port = free_port()
         self._address = f"http://127.0.0.1:{self.port}"
         environment = {
-            "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": registry,
-            "REVIEWS_API_PORT": str(self.port), "REVIEWS_API_POLL_SECONDS": "0.5",
-            "REVIEWS_API_CACHE_DIR": str(disk / "cache"), "REVIEWS_LOG_DIR": str(disk / "predictions"),
-            "REVIEWS_LOG_SECONDS": "0.5", "REVIEWS_LOG_PART_BYTES": "200000", "REVIEWS_LOG_QUEUE": "2000",
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "MLFLOW_TRACKING_URI": registry,
+            "REVIEWS_API_PORT": str(self.port),
+            "REVIEWS_API_POLL_SECONDS": "0.5",
+            "REVIEWS_API_CACHE_DIR": str(disk / "cache"),
+            "REVIEWS_LOG_DIR": str(disk / "predictions"),
+            "REVIEWS_LOG_SECONDS": "0.5",
+            "REVIEWS_LOG_PART_BYTES": "200000",
+            "REVIEWS_LOG_QUEUE": "2000",
             "REVIEWS_API_RATE": "0",
-        }  # fmt: skip
+        }
         self._log = (folder / "api.log").open("wb")
         self.process = subprocess.Popen(
-            [str(ROOT / ".venv-api/bin/python"), "-m", "src.api"], cwd=folder, env=environment, stderr=self._log
+            [str(ROOT / ".venv-api/bin/python"), "-m", "src.api"],
+            cwd=folder,
+            env=environment,
+            stderr=self._log,
         )
 
     def __enter__(self) -> Self:
@@ -190,7 +233,10 @@ class Service:
         raise SystemExit("error: the API did not become ready.")
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _t: TracebackType | None
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _t: TracebackType | None,
     ) -> None:
         self.process.terminate()
         self.process.wait(30)

@@ -1,7 +1,8 @@
-"""Bench the images: what is in them, how long they take to build and to start -> docs/benchmarks-docker.md and .json.
+"""Bench the images: what is in them, how long they take to build and to start.
 
-Builds happen in a copy of the working tree. "Cached" means all but the code is; "from nothing" means that no layer is,
-while downloaded packages are. Times are wall time from the command to its effect, medians of all rounds.
+The answer is docs/benchmarks-docker.md and .json. Builds happen in a copy of the working tree.
+"Cached" means all but the code is; "from nothing" means that no layer is, while downloaded packages
+are. Times are wall time from the command to its effect, medians of all rounds.
 """
 
 import argparse
@@ -21,7 +22,11 @@ import httpx
 
 from bench.run import ROOT, WORK, machine
 
-_IMAGES = {"model": "src/model/text.py", "api": "src/api/app.py", "mlflow": "docker/mlflow-server.sh"}
+_IMAGES = {
+    "model": "src/model/core/text.py",
+    "api": "src/api/app.py",
+    "mlflow": "docker/mlflow-server.sh",
+}
 """Each image, and a file of ours in it that a change is made to."""
 _BASE = os.environ.get("BASE_IMAGE", "python:3.12-slim")
 _TAG, _STACK = "bench", "tutoria-bench"
@@ -31,10 +36,16 @@ _LIMIT_S = 60
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.images", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.images",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rounds", type=int, default=5, help="how often each time is taken (default: 5)")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder of the page (default: docs)")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="how often each time is taken (default: 5)"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "docs", help="folder of the page (default: docs)"
+    )
     return parser
 
 
@@ -43,9 +54,17 @@ def image(name: str) -> str:
 
 
 def output(*command: str, **more: str) -> str:
-    """Run a command in the copy of the working tree; return what it prints. Raises CalledProcessError."""
+    """Run a command in the copy of the working tree; return what it prints.
+
+    It raises CalledProcessError where the command fails.
+    """
     done = subprocess.run(
-        command, cwd=WORK / "tree", env=os.environ | more, stdout=subprocess.PIPE, check=True, text=True
+        command,
+        cwd=WORK / "tree",
+        env=os.environ | more,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
     )
     return done.stdout
 
@@ -85,9 +104,8 @@ def seconds(work: Callable[..., Any], *words: str, rounds: int = 1) -> float:
 
 
 def from_nothing(name: str) -> None:
-    file = f"docker/{name}.Dockerfile"
-    words = ("--quiet", "--no-cache", "--file", file, "--build-arg", f"BASE={_BASE}", "--tag", image(name))
-    output("docker", "build", *words, ".")
+    how = ("--quiet", "--no-cache", "--file", f"docker/{name}.Dockerfile")
+    output("docker", "build", *how, "--build-arg", f"BASE={_BASE}", "--tag", image(name), ".")
 
 
 def changed(name: str) -> None:
@@ -103,23 +121,28 @@ def size_of(name: str) -> int:
 
 def layers(name: str) -> list[dict[str, Any]]:
     """Return the layers above the base, lowest first: what made each, and its bytes."""
-    shown = output(
-        "docker", "history", "--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", image(name)
-    )
+    form = ("--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}")
+    shown = output("docker", "history", *form, image(name))
     lines = [line.partition(" ") for line in reversed(shown.splitlines())]
     return [
-        {"made_by": how.partition(" # ")[0], "bytes": int(size)} for size, _, how in lines if how.startswith("COPY /")
+        {"made_by": how.partition(" # ")[0], "bytes": int(size)}
+        for size, _, how in lines
+        if how.startswith("COPY /")
     ]
 
 
 def packages(name: str) -> dict[str, int]:
-    """Return the bytes of the installed packages that are large, largest first, with their native libraries."""
+    """Return the bytes of the installed packages that are large, largest first.
+
+    Their native libraries are counted with them.
+    """
     script = "cd /venv/lib/python3*/site-packages && du -s --apparent-size --block-size=1 */"
     shown = output("docker", "run", "--rm", "--entrypoint", "sh", image(name), "-c", script)
     sizes: dict[str, int] = {}
     for line in shown.splitlines():
         size, folder = line.split()
-        package = folder.rstrip("/").removesuffix(".libs").lstrip("_").replace("polars_runtime_32", "polars")
+        package = folder.rstrip("/").removesuffix(".libs").lstrip("_")
+        package = package.replace("polars_runtime_32", "polars")
         sizes[package] = sizes.get(package, 0) + int(size)
     large = {package: size for package, size in sizes.items() if size > _LARGE_BYTES}
     return dict(sorted(large.items(), key=lambda item: -item[1]))
@@ -131,7 +154,8 @@ def api_ready() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        "docker", "run", "--detach", "--rm", "--name", f"{_STACK}-api", "--read-only", "--tmpfs", "/tmp",  # noqa: S108
+        "docker", "run", "--detach", "--rm", "--name", f"{_STACK}-api",
+        "--read-only", "--tmpfs", "/tmp",  # noqa: S108
         "--publish", f"127.0.0.1:{port}:8000", "--user", f"{os.getuid()}:{os.getgid()}",
         "--env", "MLFLOW_TRACKING_URI=",
         "--mount", f"type=bind,source={WORK / 'docker'},target=/app/data", image("api"),
@@ -187,7 +211,14 @@ def run(rounds: int) -> dict[str, Any]:
 
 def table(result: Mapping[str, Any]) -> str:
     """Return sizes and times as a Markdown table."""
-    head = ["image", "size", "above its base", "build from nothing", "cached build after a change", "start"]
+    head = [
+        "image",
+        "size",
+        "above its base",
+        "build from nothing",
+        "cached build after a change",
+        "start",
+    ]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name, figures in result["images"].items():
         start = ""
@@ -206,19 +237,28 @@ def page(result: Mapping[str, Any]) -> str:
     about = result["about"]
     shown, large = [], []
     for name, figures in result["images"].items():
-        shown += [f"| {name} | `{layer['made_by']}` | {layer['bytes']:,} |" for layer in figures["layers"]]
-        large += [f"| {name} | {package} | {size / 1e6:.0f} MB |" for package, size in figures["packages"].items()]
+        shown += [
+            f"| {name} | `{layer['made_by']}` | {layer['bytes']:,} |" for layer in figures["layers"]
+        ]
+        large += [
+            f"| {name} | {package} | {size / 1e6:.0f} MB |"
+            for package, size in figures["packages"].items()
+        ]
     return f"""# Benchmarks of the images
 
-Written by `make bench-docker`; the figures are in [benchmarks-docker.json](benchmarks-docker.json). Why the large
+Written by `make bench-docker`; \
+the figures are in [benchmarks-docker.json](benchmarks-docker.json). Why the large
 packages are there is in [docker](model/docker.md#images).
 
-{about["date"]}, {about["processor"]}, {about["cores"]} cores (shared), {about["system"]}; medians of {about["rounds"]}
-rounds, builds from nothing once, with packages downloaded before. The base has {result["base_bytes"] / 1e6:,.0f} MB.
+{about["date"]}, {about["processor"]}, {about["cores"]} cores (shared), {about["system"]}; \
+medians of {about["rounds"]}
+rounds, builds from nothing once, with packages downloaded before. \
+The base has {result["base_bytes"] / 1e6:,.0f} MB.
 
 {table(result)}
 
-Ready is the time from `docker run` to the first good answer of `/health/ready`, with a model exported to the disk.
+Ready is the time from `docker run` to the first good answer of `/health/ready`, \
+with a model exported to the disk.
 
 | image | layer above the base | bytes |
 |---|---|---|
@@ -235,9 +275,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result = run(args.rounds)
     finally:
-        subprocess.run(["docker", "image", "rm", *map(image, _IMAGES)], check=False, capture_output=True)
+        command = ["docker", "image", "rm", *map(image, _IMAGES)]
+        subprocess.run(command, check=False, capture_output=True)
     args.output.mkdir(parents=True, exist_ok=True)
-    (args.output / "benchmarks-docker.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    figures = json.dumps(result, indent=1) + "\n"
+    (args.output / "benchmarks-docker.json").write_text(figures, encoding="utf-8")
     (args.output / "benchmarks-docker.md").write_text(page(result), encoding="utf-8")
     sys.stdout.write(table(result) + "\n")
     return 0

@@ -1,7 +1,8 @@
-"""Load on a server of ours on this machine: `python -m bench.load PORT PATH CONNECTIONS SECONDS BODIES.json`.
+"""Load on a server of ours on this machine.
 
-Every connection sends the next request when the answer to the last one is there. Bodies are taken in turns. Prints one
-JSON object: requests, statuses, requests per second and latencies in milliseconds.
+`python -m bench.load PORT PATH CONNECTIONS SECONDS BODIES.json` prints one JSON object: requests,
+statuses, requests per second and latencies in milliseconds. Every connection sends the next request
+when the answer to the last one is there. Bodies are taken in turns.
 """
 
 import asyncio
@@ -66,7 +67,8 @@ class Connection(asyncio.Protocol):
         self._closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # TCP; uvloop's class has another ancestor
+        # It is TCP; uvloop's class has another ancestor.
+        self._transport = cast("asyncio.Transport", transport)
         self._send()
 
     def _send(self) -> None:
@@ -132,7 +134,9 @@ async def load(
 def main(argv: Sequence[str]) -> int:
     port, path, connections, seconds, bodies = argv
     listed = json.loads(Path(bodies).read_text(encoding="utf-8")) if bodies != "-" else [None]
-    requests = [request(path, None if body is None else json.dumps(body).encode()) for body in listed]
+    requests = [
+        request(path, None if body is None else json.dumps(body).encode()) for body in listed
+    ]
     answer = uvloop.run(load(int(port), requests, int(connections), lasting(float(seconds))))
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

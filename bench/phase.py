@@ -1,6 +1,7 @@
-"""One phase of one system in a process of its own: `python -m bench.phase train|score|features SYSTEM DATA MODEL`.
+"""One phase of one system in a process of its own.
 
-Prints one JSON object. The parent measures wall and CPU seconds and peak memory of the whole process.
+`python -m bench.phase train|score|features SYSTEM DATA MODEL` prints one JSON object. The parent
+measures wall and CPU seconds and peak memory of the whole process.
 """
 
 import json
@@ -55,10 +56,13 @@ def score(system: str, data: Path, model: Path) -> dict[str, Any]:
 
 
 def features(_system: str, data: Path, _model: Path) -> dict[str, Any]:
-    """Turn the same reviews into hashed 1-2-grams, ours and scikit-learn's in turns; return MB of text per second."""
+    """Turn the same reviews into hashed 1-2-grams, ours and scikit-learn's in turns.
+
+    Return MB of text per second.
+    """
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    from src.model.text import bucket_chunks
+    from src.model.core.hashing import bucket_chunks
 
     rows = next(train_parts(data))
     titles, texts = rows.titles[:_FEATURE_ROWS], rows.texts[:_FEATURE_ROWS]
@@ -69,7 +73,10 @@ def features(_system: str, data: Path, _model: Path) -> dict[str, Any]:
         for _ in bucket_chunks(titles, texts, bits=22, n=2):
             pass
 
-    works: dict[str, Callable[[], object]] = {"ours": ours, "sklearn": lambda: vectorizer.transform(documents)}
+    works: dict[str, Callable[[], object]] = {
+        "ours": ours,
+        "sklearn": lambda: vectorizer.transform(documents),
+    }
     size = sum(len(document.encode()) for document in documents) / 1e6
     speeds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(_FEATURE_ROUNDS):

@@ -1,4 +1,7 @@
-"""The API many would write first: FastAPI around scikit-learn. `python -m bench.plain_api PORT MODEL`."""
+"""The API many would write first: FastAPI around scikit-learn.
+
+It is started by `python -m bench.plain_api PORT MODEL`.
+"""
 
 import sys
 from pathlib import Path
@@ -26,7 +29,8 @@ def main(argv: list[str]) -> None:
     @app.post("/api/v1/predict")
     def predict(review: Review) -> dict[str, float | str]:
         probability = float(pipeline.predict_proba([f"{review.title} {review.message}"])[0, 1])
-        return {"label": "positive" if probability >= 0.5 else "negative", "probability": probability}  # noqa: PLR2004
+        label = "positive" if probability >= 0.5 else "negative"  # noqa: PLR2004
+        return {"label": label, "probability": probability}
 
     uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)
 

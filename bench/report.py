@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bench.systems import SYSTEMS
+from src.model.core.labels import is_positive
 from src.model.evaluation.intervals import log_losses, mean_interval, wilson
-from src.model.labels import is_positive
 
 OURS, PEER = "#2b6cb0", "#a0aec0"
 FIGURES = (
@@ -36,7 +36,9 @@ def judged(round_: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def summarised(
-    rounds: Mapping[str, Sequence[Mapping[str, Any]]], features: Sequence[Mapping[str, float]], about: Mapping[str, Any]
+    rounds: Mapping[str, Sequence[Mapping[str, Any]]],
+    features: Sequence[Mapping[str, float]],
+    about: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the medians over all rounds, by system."""
     systems = {}
@@ -54,14 +56,22 @@ def summarised(
         medians = {key: float(np.median(of)) for key, of in values.items()}
         by_accuracy = sorted(map(judged, found), key=lambda figures: figures["accuracy"])
         systems[name] = {**medians, **by_accuracy[len(by_accuracy) // 2]}
-    mean = {key: float(np.median([f[key] for f in features])) for key in features[0] if key.endswith("mb_per_second")}
+    mean = {
+        key: float(np.median([f[key] for f in features]))
+        for key in features[0]
+        if key.endswith("mb_per_second")
+    }
     return {"about": dict(about), "systems": systems, "features": mean}
 
 
 def cells(name: str, figures: Mapping[str, Any]) -> list[str]:
     accuracy, low, high = (100 * value for value in figures["accuracy"])
     loss, least, most = figures["log_loss"]
-    first = [SYSTEMS[name][0], f"{accuracy:.2f} % ({low:.2f}-{high:.2f})", f"{loss:.4f} ({least:.4f}-{most:.4f})"]
+    first = [
+        SYSTEMS[name][0],
+        f"{accuracy:.2f} % ({low:.2f}-{high:.2f})",
+        f"{loss:.4f} ({least:.4f}-{most:.4f})",
+    ]
     return first + [form.format(figures[key]) for key, _, form in FIGURES]
 
 
@@ -78,15 +88,16 @@ def ratios(result: Mapping[str, Any]) -> list[str]:
     ours = systems.get("hashed")
     speed = features["ours_mb_per_second"] / features["sklearn_mb_per_second"]
     fast, slow = features["ours_mb_per_second"], features["sklearn_mb_per_second"]
-    lines = [
-        f"Hashed 1-2-grams on one core: {fast:.1f} MB/s; HashingVectorizer {slow:.1f} MB/s: {speed:.1f} times as fast."
-    ]
+    both = f"{fast:.1f} MB/s; HashingVectorizer {slow:.1f} MB/s"
+    lines = [f"Hashed 1-2-grams on one core: {both}: {speed:.1f} times as fast."]
     if ours and "fasttext" in systems:
         share = ours["train_wall_seconds"] / systems["fasttext"]["train_wall_seconds"]
         lines.append(f"Training takes {share:.2f} of fastText's wall time.")
     if ours and "tfidf" in systems:
         times = ours["reviews_per_second"] / systems["tfidf"]["reviews_per_second"]
-        lines.append(f"Scoring on one core is {times:.1f} times as fast as TF-IDF + logistic regression.")
+        lines.append(
+            f"Scoring on one core is {times:.1f} times as fast as TF-IDF + logistic regression."
+        )
     return lines
 
 
@@ -106,13 +117,18 @@ def page(result: Mapping[str, Any]) -> str:
     bullets = "\n".join(f"- {line}" for line in ratios(result))
     return f"""# Benchmarks
 
-Written by `make bench`; the figures are in [benchmarks.json](benchmarks.json). Every system learns from the same
-processed Parquet files and scores the same {rows:,} test rows, each phase in a process of its own, systems in turns,
-medians of {about["rounds"]} rounds. Training may use {about["threads"]} threads, scoring one. Training is everything
-from starting the process to the saved model; ours takes its validation rows out of the train rows, the peers learn
+Written by `make bench`; the figures are in [benchmarks.json](benchmarks.json). \
+Every system learns from the same
+processed Parquet files and scores the same {rows:,} test rows, \
+each phase in a process of its own, systems in turns,
+medians of {about["rounds"]} rounds. Training may use {about["threads"]} threads, scoring one. \
+Training is everything
+from starting the process to the saved model; \
+ours takes its validation rows out of the train rows, the peers learn
 from all of them. Intervals: Wilson's for accuracy, bootstrap for log loss.
 
-{about["date"]}, {about["processor"]}, {about["cores"]} cores (shared), {about["system"]}, Python {about["python"]},
+{about["date"]}, {about["processor"]}, {about["cores"]} cores (shared), {about["system"]}, \
+Python {about["python"]},
 {packages}; reviews: {about["source"]}.
 
 {table(result)}
@@ -121,7 +137,8 @@ from all of them. Intervals: Wilson's for accuracy, bootstrap for log loss.
 
 ![Accuracy against training time, model size and speed](benchmarks.svg)
 
-Absolute times are those of one shared machine and move from run to run; compare ratios within one run.
+Absolute times are those of one shared machine and move from run to run; \
+compare ratios within one run.
 """
 
 
@@ -142,13 +159,18 @@ def plot(result: Mapping[str, Any]) -> Figure:
         found = [result["systems"][name][key] for name in names]
         if key == "accuracy":
             values = [100 * value for value, _, _ in found]
-            errors = [[100 * (v - low) for v, low, _ in found], [100 * (high - v) for v, _, high in found]]
-            axes.errorbar(values, range(len(names)), xerr=errors, fmt="none", ecolor="#4a5568", capsize=3)
-            axes.scatter(values, range(len(names)), color=colours, s=45, zorder=3)
-            axes.set_yticks(range(len(names)), labels)
+            errors = [
+                [100 * (v - low) for v, low, _ in found],
+                [100 * (high - v) for v, _, high in found],
+            ]
+            places = range(len(names))
+            axes.errorbar(values, places, xerr=errors, fmt="none", ecolor="#4a5568", capsize=3)
+            axes.scatter(values, places, color=colours, s=45, zorder=3)
+            axes.set_yticks(places, labels)
         else:
             bars = axes.barh(labels, found, color=colours, log=log)
-            axes.bar_label(bars, [f"{value:,.0f}" if value >= 10 else f"{value:.1f}" for value in found], padding=3)  # noqa: PLR2004
+            shown = [f"{value:,.0f}" if value >= 10 else f"{value:.1f}" for value in found]  # noqa: PLR2004
+            axes.bar_label(bars, shown, padding=3)
             axes.margins(x=0.18)
         axes.set_title(title, fontsize=11)
         axes.tick_params(axis="y", labelsize=9)

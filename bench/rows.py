@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from src.model.rows import POSITIVE
+from src.model.files.rows import POSITIVE
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,16 @@ def train_parts(data: Path) -> Iterator[Rows]:
 
 
 def train_rows(data: Path) -> Rows:
-    """Return all train rows in the order every peer gets them: shuffled once, since sources group theirs by label."""
+    """Return all train rows in the order every peer gets them.
+
+    They are shuffled once, since sources group theirs by label.
+    """
     parts = list(train_parts(data))
     ids = np.concatenate([part.ids for part in parts])
     order = np.random.default_rng(1).permutation(ids.size)
-    titles, texts = ([item for part in parts for item in getattr(part, name)] for name in ("titles", "texts"))
+    titles, texts = (
+        [item for part in parts for item in getattr(part, name)] for name in ("titles", "texts")
+    )
     positive = np.concatenate([part.positive for part in parts])
     return Rows(ids[order], [titles[i] for i in order], [texts[i] for i in order], positive[order])
 

@@ -1,7 +1,8 @@
-"""Bench: every system learns from and scores the same reviews, in turns -> docs/benchmarks.json, .md and plots.
+"""Bench: every system learns from and scores the same reviews, in turns.
 
-Each phase runs in a process of its own, training with two threads, scoring with one. The order turns around from round
-to round, and the medians of all rounds are reported.
+The answer is docs/benchmarks.json, .md and plots. Each phase runs in a process of its own, training
+with two threads, scoring with one. The order turns around from round to round, and the medians of
+all rounds are reported.
 """
 
 import argparse
@@ -26,19 +27,34 @@ from bench.systems import SYSTEMS, THREADS
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / ".bench"
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+)
 _PACKAGES = ("numpy", "scikit-learn", "fasttext-wheel", "vowpalwabbit", "polars")
 _LIMIT_S = 1800
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.run",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--source", default="", help="reviews, as for ingest (default: REVIEWS_REAL_DATA)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often everything runs (default: 3)")
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), help="only some of them")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder of the page (default: docs)")
+    parser.add_argument(
+        "--source", default="", help="reviews, as for ingest (default: REVIEWS_REAL_DATA)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how often everything runs (default: 3)"
+    )
+    parser.add_argument(
+        "--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), help="only some of them"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "docs", help="folder of the page (default: docs)"
+    )
     parser.add_argument("--json", action="store_true", help="print the result instead of a table")
     return parser
 
@@ -61,11 +77,14 @@ def prepared(source: str) -> Path:
 
 
 def _environment(**more: str) -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith(("REVIEWS_", "PYTHONDONT"))} | more
+    ours = ("REVIEWS_", "PYTHONDONT")
+    return {k: v for k, v in os.environ.items() if not k.startswith(ours)} | more
 
 
 def measured(phase: str, system: str, data: Path, model: Path, threads: int) -> dict[str, Any]:
-    """Run one phase in a process; return its answer with wall and CPU seconds and peak memory in MB.
+    """Run one phase in a process.
+
+    Return its answer with wall and CPU seconds and peak memory in MB.
 
     Raises:
         SystemExit: the process failed.
@@ -96,7 +115,11 @@ def one_round(system: str, data: Path) -> dict[str, Any]:
     trained = measured("train", system, data, model, THREADS)
     shutil.rmtree(model / "cache", ignore_errors=True)
     size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
-    return {"train": trained, "score": measured("score", system, data, model, 1), "model_bytes": size}
+    return {
+        "train": trained,
+        "score": measured("score", system, data, model, 1),
+        "model_bytes": size,
+    }
 
 
 def machine() -> dict[str, Any]:
@@ -121,9 +144,14 @@ def run(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in args.systems}
     features = []
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console,
-        disable=not console.is_terminal, transient=True,
-    ) as bar:  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as bar:
         task = bar.add_task("Measuring", total=args.rounds * len(args.systems))
         for number in range(args.rounds):
             for system in args.systems if number % 2 == 0 else args.systems[::-1]:
@@ -140,7 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     args.source = args.source or os.environ.get("REVIEWS_REAL_DATA", "")
     if not args.source:
-        sys.stderr.write("error: no reviews to measure on.\n  Run make bench DATA=path/to/amazon-reviews.zip.\n")
+        sys.stderr.write(
+            "error: no reviews to measure on.\n  Run make bench DATA=path/to/amazon-reviews.zip.\n"
+        )
         return 2
     result = run(args, Console(stderr=True))
     write_page(result, args.output)

@@ -1,4 +1,7 @@
-"""The systems: each learns from the processed files, saves a model, loads it and scores. Its libraries load on use."""
+"""The systems: each learns from the processed files, saves a model, loads it and scores.
+
+The libraries of each load on use.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -34,18 +37,25 @@ class Hashed:
     max_bytes: int = 0
 
     def train(self, data: Path, model: Path) -> None:
+        from src.model.core.settings import load_settings
+        from src.model.files.rows import is_validation
         from src.model.learners import make_learner
         from src.model.learners.base import Reviews
-        from src.model.rows import is_validation
-        from src.model.settings import load_settings
 
-        environment = {"REVIEWS_HASHED_MAX_BYTES": str(self.max_bytes), "REVIEWS_CACHE_DIR": str(model / "cache")}
+        environment = {
+            "REVIEWS_HASHED_MAX_BYTES": str(self.max_bytes),
+            "REVIEWS_CACHE_DIR": str(model / "cache"),
+        }
         settings = load_settings(environment, env_file=None)
         held: list[Rows] = []
 
         def part(rows: Rows, chosen: npt.NDArray[np.bool_]) -> Reviews:
             places = np.flatnonzero(chosen).tolist()
-            return Reviews([rows.titles[i] for i in places], [rows.texts[i] for i in places], rows.positive[chosen])
+            return Reviews(
+                [rows.titles[i] for i in places],
+                [rows.texts[i] for i in places],
+                rows.positive[chosen],
+            )
 
         def blocks() -> Iterator[Reviews]:
             for rows in train_parts(data):
@@ -59,17 +69,22 @@ class Hashed:
             [text for rows in held for text in rows.texts],
             np.concatenate([rows.positive for rows in held]),
         )
-        make_learner(settings).fit(blocks, validation, lambda *_: None).model.save(model / "saved", {})
+        fitted = make_learner(settings).fit(blocks, validation, lambda *_: None)
+        fitted.model.save(model / "saved")
 
     def load(self, model: Path) -> Score:
-        from src.model.classifier import SentimentClassifier
+        from src.model.core.models import load_model
 
-        return SentimentClassifier.load(model / "saved").predict_proba
+        loaded = load_model(model / "saved")
+        return lambda titles, texts: loaded.read(titles, texts).probability
 
 
 @dataclass(frozen=True)
 class ScikitLearn:
-    """A vectoriser and a linear model of scikit-learn on title and text as one string, saved with joblib."""
+    """A vectoriser and a linear model of scikit-learn, saved with joblib.
+
+    They take title and text as one string.
+    """
 
     hashing: bool
 
@@ -91,7 +106,8 @@ class ScikitLearn:
             )
         )
         rows = train_rows(data)
-        joblib.dump(make_pipeline(*steps).fit(rows.documents, rows.positive), model / "pipeline.joblib")
+        fitted = make_pipeline(*steps).fit(rows.documents, rows.positive)
+        joblib.dump(fitted, model / "pipeline.joblib")
 
     def load(self, model: Path) -> Score:
         import joblib
@@ -109,7 +125,10 @@ _TOKEN = re.compile(r"[\w']+|[!?.,]")
 
 
 def _words(title: str, text: str) -> str:
-    """Lower-cased words and marks, blank between them: what people feed to fastText and Vowpal Wabbit."""
+    """Lower-cased words and marks, blank between them.
+
+    This is what people feed to fastText and Vowpal Wabbit.
+    """
     return " ".join(_TOKEN.findall(f"{title} {text}".lower()))
 
 
@@ -122,7 +141,8 @@ class FastText:
         rows = train_rows(data)
         lines = model / "train.txt"
         with lines.open("w", encoding="utf-8") as file:
-            for title, text, positive in zip(rows.titles, rows.texts, rows.positive.tolist(), strict=True):
+            labels = rows.positive.tolist()
+            for title, text, positive in zip(rows.titles, rows.texts, labels, strict=True):
                 file.write(f"__label__{int(positive)} {_words(title, text)}\n")
         fitted = fasttext.train_supervised(str(lines), wordNgrams=2, thread=THREADS, verbose=0)
         fitted.save_model(str(model / "model.bin"))
@@ -136,7 +156,8 @@ class FastText:
         def score(titles: Sequence[str], texts: Sequence[str]) -> Scores:
             labels, values = loaded.predict(list(map(_words, titles, texts)), k=1)
             pairs = zip(labels, values, strict=True)
-            return np.array([p[0] if name[0] == "__label__1" else 1 - p[0] for name, p in pairs]).clip(1e-6, 1 - 1e-6)
+            found = [p[0] if name[0] == "__label__1" else 1 - p[0] for name, p in pairs]
+            return np.array(found).clip(1e-6, 1 - 1e-6)
 
         return score
 
@@ -150,10 +171,12 @@ class VowpalWabbit:
         rows = train_rows(data)
         lines = model / "train.txt"
         with lines.open("w", encoding="utf-8") as file:
-            for title, text, positive in zip(rows.titles, rows.texts, rows.positive.tolist(), strict=True):
+            labels = rows.positive.tolist()
+            for title, text, positive in zip(rows.titles, rows.texts, labels, strict=True):
                 file.write(f"{1 if positive else -1} |w {_words(title, text)}\n")
         workspace = Workspace(
-            f"-d {lines} --cache_file {model}/cache -k --passes 3 --holdout_off --loss_function logistic --ngram w2 "
+            f"-d {lines} --cache_file {model}/cache -k --passes 3 --holdout_off "
+            "--loss_function logistic --ngram w2 "
             f"-b 22 -f {model}/model.vw --quiet"
         )
         workspace.finish()

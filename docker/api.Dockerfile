@@ -14,8 +14,7 @@ RUN sh trim.sh /venv
 FROM packages AS source
 COPY src src
 RUN mkdir -p /app/data /app/src/model && cp src/__init__.py src/__main__.py /app/src/ && cp -r src/api /app/src/ \
-    && for name in __init__ artifact classifier digest errors labels logs serving_settings settings text weights; do \
-    cp "src/model/$name.py" /app/src/model/; done && sh trim.sh /app
+    && cp -r src/model/__init__.py src/model/core /app/src/model/ && sh trim.sh /app
 
 FROM ${BASE}
 COPY --from=packages /venv /venv

@@ -77,6 +77,10 @@ collect_options() {
       REVIEWS_DATA_DIR | REVIEWS_CACHE_DIR | REVIEWS_GIT_SHA | REVIEWS_REAL_DATA | REVIEWS_API_HOST | REVIEWS_API_PORT | MLFLOW_TRACKING_URI) ;;
       REVIEWS_* | MLFLOW_* | AWS_* | KAGGLE_* | HTTP_PROXY | HTTPS_PROXY | NO_PROXY) options+=(--env "$name") ;;
     esac
+    case $name in # a file that a secret or a certificate comes from is there under its own name
+      MLFLOW_*_FILE | AWS_*_FILE | MLFLOW_TRACKING_SERVER_CERT_PATH)
+        [ ! -f "${!name}" ] || options+=(--mount "$(mount "${!name}" "${!name}" readonly)") ;;
+    esac
   done
   [ ! -f .env ] || options+=(--mount "$(mount "$PWD/.env" /app/.env readonly)")
   for place in .kaggle .aws; do

@@ -1,7 +1,8 @@
-"""The entry point of the images: `python -m src MODULE [ARGUMENT ...]` runs a module and says how it ended.
+"""The entry point of the images: it runs a module and says how it ended.
 
-It is the container's first process, so it passes signals on, and it outlives the module, so that a memory limit ends in
-a sentence instead of silence. What only containers get wrong is said before the module starts: exit code 2.
+`python -m src MODULE [ARGUMENT ...]` is the container's first process, so it passes signals on, and
+it outlives the module, so that a memory limit ends in a sentence instead of silence. What only
+containers get wrong is said before the module starts: exit code 2.
 """
 
 import importlib.util
@@ -16,19 +17,20 @@ from types import FrameType
 DATA = Path("data")
 _PIPELINE = "src.model."
 _CGROUP = Path("/sys/fs/cgroup")
+_API = ("src.api", "src.api.ask", "src.api.probe")
 _USAGE = """usage: docker run [OPTIONS] IMAGE MODULE [ARGUMENT ...]
 
 {doc}
 
-Modules of the model's image: src.model.data.{{ingest,validate,split_batches,preprocess_batch,preprocess_test}} and
-src.model.pipeline.{{train,evaluate,promote,predict,score,tune,curve,findings,reproduce,export,run,demo}};
-of the API's image: src.api, src.api.ask. MODULE --help tells what each takes.
+Modules of this image; MODULE --help tells what each takes:
+  {modules}
 """
 
 
 def main(argv: Sequence[str]) -> int:
     if not argv or argv[0] in {"-h", "--help"}:
-        sys.stdout.write(_USAGE.format(doc=(__doc__ or "").strip()))
+        listed = "\n  ".join(modules())
+        sys.stdout.write(_USAGE.format(doc=(__doc__ or "").strip(), modules=listed))
         return 0
     module, *words = argv
     wrong = problem(module, words, os.environ)
@@ -36,6 +38,15 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"error: {wrong}\n")
         return 2
     return ended(module, run(module, words))
+
+
+def modules() -> list[str]:
+    """Return what can be run: the commands of `steps`, or where there are none, the API's."""
+    if importlib.util.find_spec("src.model.steps") is None:
+        return list(_API)
+    from src.model import steps
+
+    return [*(one.module for one in steps.COMMANDS.values()), *steps.OTHERS]
 
 
 def problem(module: str, words: Sequence[str], environ: Mapping[str, str]) -> str:
@@ -50,8 +61,10 @@ def problem(module: str, words: Sequence[str], environ: Mapping[str, str]) -> st
         return ""
     if not (environ.get("REVIEWS_DATA_DIR", "").startswith("s3://") or os.path.ismount(DATA)):
         return (
-            f"nothing is mounted at {DATA.absolute()}, so all data would be lost with the container.\n"
-            f"  Mount a folder: docker run -v /path/to/data:{DATA.absolute()} … (make docker-… does it)."
+            f"nothing is mounted at {DATA.absolute()}, "
+            "so all data would be lost with the container.\n"
+            f"  Mount a folder: docker run -v /path/to/data:{DATA.absolute()} … "
+            "(make docker-… does it)."
         )
     if "MLFLOW_TRACKING_URI" not in environ and not Path(".env").exists():
         return (
@@ -62,7 +75,10 @@ def problem(module: str, words: Sequence[str], environ: Mapping[str, str]) -> st
 
 
 def run(module: str, words: Sequence[str]) -> int:
-    """Run the module in a process of its own; return its exit code, negative for the signal that ended it."""
+    """Run the module in a process of its own and return its exit code.
+
+    The code is negative for the signal that ended it.
+    """
     child = subprocess.Popen([sys.executable, "-m", module, *words], env=environment())
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
@@ -91,7 +107,10 @@ def ended(module: str, code: int, cgroup: Path = _CGROUP) -> int:
         return code if code >= 0 else 128 - code
     killed, limit = memory(cgroup)
     if killed:
-        why = f"was ended at the memory limit of {limit}.\n  Give the container more: make docker-… DOCKER_MEMORY=8g."
+        why = (
+            f"was ended at the memory limit of {limit}.\n"
+            "  Give the container more: make docker-… DOCKER_MEMORY=8g."
+        )
     else:
         why = "was killed from outside."
     sys.stderr.write(f"error: {module} {why}\n")
@@ -99,14 +118,22 @@ def ended(module: str, code: int, cgroup: Path = _CGROUP) -> int:
 
 
 def memory(cgroup: Path) -> tuple[bool, str]:
-    """Return whether this container's memory limit has ended a process, and the limit; cgroups of version 2 or 1."""
-    files = ("memory.events", "memory.max"), ("memory/memory.oom_control", "memory/memory.limit_in_bytes")
+    """Return whether this container's memory limit has ended a process, and the limit.
+
+    It reads cgroups of version 2 or 1.
+    """
+    files = (
+        ("memory.events", "memory.max"),
+        ("memory/memory.oom_control", "memory/memory.limit_in_bytes"),
+    )
     for events, maximum in files:
         if not (cgroup / events).exists():
             continue
-        counts = dict(line.split() for line in (cgroup / events).read_text(encoding="utf-8").splitlines())
+        lines = (cgroup / events).read_text(encoding="utf-8").splitlines()
+        counts = dict(line.split() for line in lines)
         limit = (cgroup / maximum).read_text(encoding="utf-8").strip()
-        return counts.get("oom_kill", "0") != "0", f"{int(limit) >> 20:,} MB" if limit.isdecimal() else "the machine"
+        killed = counts.get("oom_kill", "0") != "0"
+        return killed, f"{int(limit) >> 20:,} MB" if limit.isdecimal() else "the machine"
     return False, ""
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from src.model.settings import load_settings
+from src.model.core.records import InputFile, Training
+from src.model.core.settings import load_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from src.model.command import Context
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def training(**changes: Any) -> Training:
+    """Return the record of a training that never took place; names given replace its own."""
+    given: dict[str, Any] = {
+        "parameters": {"learner": "hashed", "batches": "0", "validation_share": 0.05},
+        "inputs": (InputFile(key="processed/train_batch_0.parquet", sha256="a" * 64, rows=1_000),),
+    }
+    return Training(**(given | changes))
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,10 @@ class Result:
 
 @dataclass
 class Workspace:
-    """A folder with its own data, cache and MLflow store; tracking is off unless a test turns it on."""
+    """A folder with its own data, cache and MLflow store.
+
+    Tracking is off unless a test turns it on.
+    """
 
     path: Path
     monkeypatch: pytest.MonkeyPatch
@@ -87,8 +100,8 @@ class Workspace:
     def process(self, module: str, *words: str, **options: Any) -> Result:
         """Run a command in a process of its own."""
         done = subprocess.run(
-            self.command(module, *words), cwd=self.path, env=self.environment(), text=True, capture_output=True,
-            timeout=180, check=False, **options,
+            self.command(module, *words), cwd=self.path, env=self.environment(), text=True,
+            capture_output=True, timeout=180, check=False, **options,
         )  # fmt: skip
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -128,7 +141,8 @@ def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tracked(workspace: Workspace, migrated_store: Path) -> Workspace:
     """A workspace whose runs go to a SQLite store of its own."""
     (workspace.path / "mlflow.db").write_bytes(migrated_store.read_bytes())
-    workspace.set(MLFLOW_TRACKING_URI=f"sqlite:///{workspace.path}/mlflow.db")  # MLflow caches stores by address
+    # MLflow caches stores by address.
+    workspace.set(MLFLOW_TRACKING_URI=f"sqlite:///{workspace.path}/mlflow.db")
     return workspace
 
 

@@ -8,17 +8,20 @@ import socket
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from hashlib import sha256
 
-from src.model.errors import ReviewsError, UsageError
-from src.model.settings import Settings, load_settings
+from src.model.core.errors import ReviewsError, UsageError
+from src.model.core.redact import without_secrets
+from src.model.core.settings import Settings, load_settings
 
 _M_ARENA_MAX = -8  # of malloc.h
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m src.api", description=(__doc__ or "").strip(), allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="python -m src.api", description=(__doc__ or "").strip(), allow_abbrev=False
+    )
     parser.add_argument("--new-key", metavar="NAME", help="make an API key, show it once, and end")
     return parser
 
@@ -39,21 +42,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _new_key(args.new_key)
         return _serve(settings)
     except ReviewsError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {without_secrets(str(error))}\n")
         return error.exit_code
 
 
 def _new_key(name: str) -> int:
     key = secrets.token_urlsafe(32)
     sys.stdout.write(f"{name}:{sha256(key.encode()).hexdigest()}\n")
-    sys.stderr.write(f"The key of {name}, shown only now: {key}\nAdd the line above to REVIEWS_API_KEYS_FILE.\n")
+    sys.stderr.write(
+        f"The key of {name}, shown only now: {key}\nAdd the line above to REVIEWS_API_KEYS_FILE.\n"
+    )
     return 0
 
 
 def _serve(settings: Settings) -> int:
-    with tempfile.TemporaryDirectory(prefix="reviews-api-") as shared:
-        if settings.api_workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared  # before prometheus_client is imported anywhere
+    several = settings.api.workers > 1
+    with ExitStack() as closing:
+        if several:  # one alone needs no folder: its root may be read-only, without any other place
+            shared = tempfile.TemporaryDirectory(prefix="reviews-api-")
+            # Before prometheus_client is imported anywhere.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = closing.enter_context(shared)
         import uvicorn
         from uvicorn.supervisors import Multiprocess
 
@@ -61,11 +69,10 @@ def _serve(settings: Settings) -> int:
 
         _share_one_heap()
         app = create_app(settings)  # a setting that makes no sense ends here, with a sentence
-        several = settings.api_workers > 1
         config = uvicorn.Config(
             "src.api.__main__:make_app" if several else app,
             factory=several,
-            workers=settings.api_workers,
+            workers=settings.api.workers,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -76,8 +83,9 @@ def _serve(settings: Settings) -> int:
             loop="uvloop",
             http="httptools",
         )
-        listening = _bound(settings.api_host, settings.api_port)
-        sys.stderr.write(f"Serving on http://{settings.api_host}:{settings.api_port} (Ctrl-C ends it)\n")
+        listening = _bound(settings.api.host, settings.api.port)
+        address = f"http://{settings.api.host}:{settings.api.port}"
+        sys.stderr.write(f"Serving on {address} (Ctrl-C ends it)\n")
         if several:
             Multiprocess(config, sockets=[listening]).run()
         else:
@@ -86,9 +94,12 @@ def _serve(settings: Settings) -> int:
 
 
 def _share_one_heap() -> None:
-    """Let all threads allocate from one heap, where the C library is glibc: batches take a tenth less time so.
+    """Let all threads allocate from one heap, where the C library is glibc.
 
-    A thread's own heap gives its memory back after every batch and asks for it again; see M_ARENA_MAX in mallopt(3).
+    Batches take a tenth less time so.
+
+    A thread's own heap gives its memory back after every batch and asks for it again; see
+    M_ARENA_MAX in mallopt(3).
     """
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
@@ -103,7 +114,9 @@ def _bound(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         msg = f"{host}:{port} cannot be listened on: {error.strerror or error}."
-        raise UsageError(msg, hint="Choose another with REVIEWS_API_PORT and REVIEWS_API_HOST.") from error
+        raise UsageError(
+            msg, hint="Choose another with REVIEWS_API_PORT and REVIEWS_API_HOST."
+        ) from error
     listening.set_inheritable(True)
     return listening
 

@@ -13,15 +13,18 @@ from starlette.exceptions import HTTPException
 from src.api.edge import Edge
 from src.api.judging import Bench
 from src.api.metrics import Metrics
+from src.api.model_cache import ModelCache
 from src.api.model_store import ModelSlot
 from src.api.page import mount_page
 from src.api.prediction_log import PredictionLog, open_sink
 from src.api.problems import Problem, described, problem_response, sentence
 from src.api.routes import Service, router
 from src.api.security import RateLimit, read_keys
-from src.api.sources import FolderSource, MlflowSource, ModelCache, Source
-from src.model.logs import set_up_logs
-from src.model.settings import Settings
+from src.api.sources import FolderSource, MlflowSource, Source
+from src.model.core.logs import set_up_logs
+from src.model.core.names import CHALLENGER, CHAMPION
+from src.model.core.redact import hide
+from src.model.core.settings import Settings
 
 _THREADS = 2
 
@@ -32,11 +35,14 @@ def create_app(settings: Settings) -> FastAPI:
     Raises:
         SettingsError: the keys file or the place of the prediction log makes no sense.
     """
+    hide(settings.secrets())
     set_up_logs(settings)
     metrics = Metrics()
     bench = _bench(settings, metrics)
-    log = PredictionLog(open_sink(settings), settings, metrics)
-    service = Service(bench, log, metrics, ThreadPoolExecutor(_THREADS, "judging"), settings.log_text)
+    log = PredictionLog(open_sink(settings), settings.log, metrics)
+    service = Service(
+        bench, log, metrics, ThreadPoolExecutor(_THREADS, "judging"), settings.log.text
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -50,9 +56,13 @@ def create_app(settings: Settings) -> FastAPI:
         log.stop()
 
     app = FastAPI(
-        title="Sentiment of reviews", version=_version(), lifespan=lifespan, docs_url=None, redoc_url=None,
+        title="Sentiment of reviews",
         description="Is this review positive or negative? Errors are RFC 9457 problem details.",
-    )  # fmt: skip
+        version=_version(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.service = service
     app.include_router(router)
     mount_page(app)
@@ -62,31 +72,29 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(
         Edge,
         metrics=metrics,
-        keys=read_keys(settings.api_keys_file),
-        limit=RateLimit(settings.api_rate, settings.api_burst),
-        max_body_bytes=settings.api_max_body_bytes,
-        timeout_seconds=settings.api_timeout_seconds,
+        keys=read_keys(settings.api.keys_file),
+        limit=RateLimit(settings.api.rate, settings.api.burst),
+        max_body_bytes=settings.api.max_body_bytes,
+        timeout_seconds=settings.api.timeout_seconds,
     )
     return app
 
 
 def _bench(settings: Settings, metrics: Metrics) -> Bench:
-    remote = settings.mlflow_tracking_uri.startswith(("http://", "https://"))
-    cache = ModelCache(settings.api_cache_dir)
+    """Return the places for models, each with where it is looked for."""
+    remote = settings.mlflow.tracking_uri.startswith(("http://", "https://"))
+    cache = ModelCache(settings.api.cache_dir)
 
     def slot(name: str) -> ModelSlot:
-        source: Source = (
-            MlflowSource(settings.mlflow_tracking_uri, settings.model_name, name)
-            if remote
-            else FolderSource(
-                settings.api_model_dir if name == "champion" else settings.api_model_dir / name, settings.model_name
-            )
-        )
-        return ModelSlot(name, source, cache, metrics, settings.api_poll_seconds)
+        folder = settings.api.model_dir
+        folder = folder if name == CHAMPION else folder / name
+        source: Source = FolderSource(folder, settings.mlflow.model_name)
+        if remote:
+            source = MlflowSource(settings.mlflow, name)
+        return ModelSlot(name, source, cache, metrics, settings.api.poll_seconds)
 
-    role = settings.api_challenger
-    challenger = slot("challenger") if role != "off" else None
-    return Bench(slot("champion"), challenger, role, settings.api_canary_share, metrics)
+    challenger = slot(CHALLENGER) if settings.api.challenger != "off" else None
+    return Bench(slot(CHAMPION), challenger, settings.api, metrics)
 
 
 def _version() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import httpx
 
-from src.model.errors import UnreachableError
+from src.model.core.errors import UnreachableError
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,9 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
               for name, value in (("title", args.title), ("message", args.message))}  # fmt: skip
     try:
         headers = {"authorization": f"Bearer {key}"} if key else {}
-        answer = httpx.post(f"{args.address}/api/v1/predict", json=review, headers=headers, timeout=10)
+        answer = httpx.post(
+            f"{args.address}/api/v1/predict", json=review, headers=headers, timeout=10
+        )
     except httpx.HTTPError as error:
-        sys.stderr.write(f"error: the API at {args.address} does not answer: {error}\n  Start it with make api-run.\n")
+        sys.stderr.write(
+            f"error: the API at {args.address} does not answer: {error}\n  Start it with make "
+            "api-run.\n"
+        )
         return UnreachableError.exit_code
     sys.stdout.write(answer.text + "\n")
     return 0 if answer.is_success else 2

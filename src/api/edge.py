@@ -1,4 +1,7 @@
-"""What happens to every request before and after its endpoint: identity, limits, time, headers, counts."""
+"""What happens to every request before and after its endpoint.
+
+Identity, limits, time, headers, counts.
+"""
 
 import asyncio
 import re
@@ -70,9 +73,15 @@ class Edge:
         wait = self.limit.wait(f"key {owner}" if owner else caller)
         if wait:
             seconds = str(int(wait) + 1)
-            raise Problem(429, f"Too many requests: try again in {seconds} s.", headers={"retry-after": seconds})
+            raise Problem(
+                429,
+                f"Too many requests: try again in {seconds} s.",
+                headers={"retry-after": seconds},
+            )
         if self.keys and owner is None:
-            detail = "An API key is needed: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+            detail = (
+                "An API key is needed: send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`."
+            )
             raise Problem(401, detail, headers={"www-authenticate": "Bearer"})
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
@@ -86,7 +95,9 @@ class Edge:
             async with asyncio.timeout(self.timeout_seconds):
                 return await self._received(receive)
         except TimeoutError:
-            raise Problem(408, f"The body did not arrive within {self.timeout_seconds:g} s.") from None
+            raise Problem(
+                408, f"The body did not arrive within {self.timeout_seconds:g} s."
+            ) from None
 
     async def _received(self, receive: Receive) -> bytes:
         parts, size = [], 0
@@ -103,7 +114,11 @@ class Edge:
                 return b"".join(parts)
 
     def _too_large(self) -> Problem:
-        return Problem(413, f"The body is larger than {self.max_body_bytes:,} bytes: send fewer or shorter reviews.")
+        return Problem(
+            413,
+            f"The body is larger than {self.max_body_bytes:,} bytes: send fewer or shorter "
+            "reviews.",
+        )
 
     async def _refuse(
         self, problem: Problem, request_id: str, scope: Scope, receive: Receive, sending: "_Sending"
@@ -127,7 +142,11 @@ class _Sending:
             self.status = str(message["status"])
             own = message.get("headers", ())
             named = {name for name, _ in own}
-            message["headers"] = [*own, *(header for header in HEADERS if header[0] not in named), self._id]
+            message["headers"] = [
+                *own,
+                *(header for header in HEADERS if header[0] not in named),
+                self._id,
+            ]
         await self._send(message)
 
 
@@ -142,7 +161,9 @@ def _given_key(headers: Headers) -> str:
 
 def _replay(body: bytes, receive: Receive) -> Receive:
     """Return a receive that gives the body once, then whatever comes after it."""
-    waiting: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+    waiting: list[MutableMapping[str, Any]] = [
+        {"type": "http.request", "body": body, "more_body": False}
+    ]
 
     async def replay() -> Message:
         return waiting.pop() if waiting else await receive()

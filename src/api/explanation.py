@@ -1,27 +1,28 @@
-"""An explanation with places: every n-gram's share of the log-odds, and where in the review it stands."""
+"""An explanation as the API gives it: places in the fields as the caller names them."""
 
 from typing import Any
 
-from src.model.classifier import INTERCEPT, SentimentClassifier
-from src.model.text import clean, token_spans
+from src.model.core.served_model import Explanation
+
+_FIELDS = {"title": "title", "text": "message"}
 
 
-def explained(classifier: SentimentClassifier, title: str, message: str) -> dict[str, Any]:
-    """Return the clean fields, the intercept and every contribution with its places, the weightiest first."""
-    fields = clean(title, message)
-    places: dict[str, list[dict[str, Any]]] = {}
-    for name, field in (("title", fields.title), ("message", fields.text)):
-        spans = token_spans(field)
-        for first in range(len(spans)):
-            for last in range(first, min(first + classifier.shape.ngrams, len(spans))):
-                ngram = " ".join(word for word, _, _ in spans[first : last + 1])
-                places.setdefault(ngram, []).append({"field": name, "start": spans[first][1], "end": spans[last][2]})
-    parts = {part.ngram: part.weight for part in classifier.explain(title, message)}
+def explained(explanation: Explanation) -> dict[str, Any]:
+    """Return the clean fields, the intercept and every contribution with its places."""
     return {
-        "title": fields.title,
-        "message": fields.text,
-        "intercept": parts.pop(INTERCEPT, 0.0),
+        "title": explanation.review.title,
+        "message": explanation.review.text,
+        "intercept": explanation.intercept,
+        "exact": explanation.exact,
         "contributions": [
-            {"ngram": ngram, "weight": weight, "occurrences": places.get(ngram, [])} for ngram, weight in parts.items()
+            {
+                "ngram": part.ngram,
+                "weight": part.weight,
+                "occurrences": [
+                    {"field": _FIELDS[place.field], "start": place.start, "end": place.end}
+                    for place in part.places
+                ],
+            }
+            for part in explanation.contributions
         ],
     }

@@ -10,7 +10,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
-"""Where workers share their counts; the launcher sets it before anything imports prometheus_client."""
+"""Where workers share their counts.
+
+The launcher sets it before anything imports prometheus_client.
+"""
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _CONFIDENCE = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
@@ -24,32 +27,67 @@ class Metrics:
 
     def __post_init__(self) -> None:
         registry = self.registry
-        self.requests = Counter("reviews_requests", "Requests answered", ["path", "status"], registry=registry)
-        self.latency = Histogram(
-            "reviews_request_seconds", "From the request to its answer", ["path"], buckets=_SECONDS, registry=registry
+        self.requests = Counter(
+            "reviews_requests", "Requests answered", ["path", "status"], registry=registry
         )
-        self.predictions = Counter("reviews_predictions", "Reviews judged", ["label", "version"], registry=registry)
-        self.abstained = Counter("reviews_abstained", "Reviews too close to call", registry=registry)
+        self.latency = Histogram(
+            "reviews_request_seconds",
+            "From the request to its answer",
+            ["path"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.predictions = Counter(
+            "reviews_predictions", "Reviews judged", ["label", "version"], registry=registry
+        )
+        self.abstained = Counter(
+            "reviews_abstained", "Reviews too close to call", registry=registry
+        )
         self.confidence = Histogram(
-            "reviews_confidence", "Probability of the label given", buckets=_CONFIDENCE, registry=registry
+            "reviews_confidence",
+            "Probability of the label given",
+            buckets=_CONFIDENCE,
+            registry=registry,
         )
         self.unknown = Histogram(
-            "reviews_unknown_share", "N-grams without weight", buckets=(0.1, 0.2, 0.3, 0.5, 0.7, 1.0), registry=registry
+            "reviews_unknown_share",
+            "N-grams without weight",
+            buckets=(0.1, 0.2, 0.3, 0.5, 0.7, 1.0),
+            registry=registry,
         )
         self.model = Gauge(
-            "reviews_model", "1 for the model in use", ["slot", "version"], registry=registry, multiprocess_mode="max"
+            "reviews_model",
+            "1 for the model in use",
+            ["slot", "version"],
+            registry=registry,
+            multiprocess_mode="max",
         )
         self.reloads = Counter(
-            "reviews_model_reloads", "Looks for another model", ["slot", "result"], registry=registry
+            "reviews_model_reloads",
+            "Looks for another model",
+            ["slot", "result"],
+            registry=registry,
         )
         self.log_waiting = Gauge(
-            "reviews_log_waiting", "Rows waiting to be logged", registry=registry, multiprocess_mode="livesum"
+            "reviews_log_waiting",
+            "Rows waiting to be logged",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
-        self.log_rows = Counter("reviews_log_rows", "Rows of the prediction log", ["result"], registry=registry)
-        self.log_parts = Counter("reviews_log_parts", "Parts of the prediction log", ["result"], registry=registry)
-        self.shadow = Counter("reviews_shadow", "Reviews the challenger judged too", ["agreement"], registry=registry)
+        self.log_rows = Counter(
+            "reviews_log_rows", "Rows of the prediction log", ["result"], registry=registry
+        )
+        self.log_parts = Counter(
+            "reviews_log_parts", "Parts of the prediction log", ["result"], registry=registry
+        )
+        self.shadow = Counter(
+            "reviews_shadow", "Reviews the challenger judged too", ["agreement"], registry=registry
+        )
         self.shadow_latency = Histogram(
-            "reviews_shadow_seconds", "The challenger's time for one review", buckets=_SECONDS, registry=registry
+            "reviews_shadow_seconds",
+            "The challenger's time for one review",
+            buckets=_SECONDS,
+            registry=registry,
         )
 
     def page(self) -> bytes:
@@ -64,8 +102,8 @@ class Metrics:
 def observe_all(histogram: Histogram, values: Iterable[float]) -> None:
     """Observe many values at once.
 
-    prometheus_client observes one by one; for a batch that took longer than judging it. These attributes are what its
-    own `observe` adds to.
+    prometheus_client observes one by one; for a batch that took longer than judging it. These
+    attributes are what its own `observe` adds to.
     """
     listed = list(values)
     histogram._sum.inc(sum(listed))  # noqa: SLF001

@@ -1,8 +1,10 @@
-"""What was predicted, written down beside the requests: JSON Lines in compressed parts, none of them ever half there.
+"""What was predicted, written down beside the requests.
 
-A request leaves a row and goes on. One thread takes rows, completes those that take time to make, and writes a part
-when enough seconds have passed or enough bytes have gathered. It looks by the clock: waking it for every row made each
-request wait for Python's lock.
+JSON Lines in compressed parts, none of them ever half there.
+
+A request leaves a row and goes on. One thread takes rows, completes those that take time to make,
+and writes a part when enough seconds have passed or enough bytes have gathered. It looks by the
+clock: waking it for every row made each request wait for Python's lock.
 """
 
 import gzip
@@ -14,17 +16,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 import structlog
 
 from src.api.metrics import Metrics
-from src.model.errors import SettingsError
-from src.model.settings import Settings
+from src.model.core.disk import atomic_write
+from src.model.core.errors import SettingsError, StorageError
+from src.model.core.prediction_row import Row, encode
+from src.model.core.settings import LogSettings, Settings
 
-Row = str | Callable[[], str]
-"""A JSON object without its closing brace, or what returns one."""
+Waiting = Row | Callable[[], Row | None]
+"""A row, or what returns one when it is its turn, or None for no row."""
 
 _LOOK_SECONDS = 0.25
 _KEPT_PARTS = 4  # so many parts' bytes are kept for another try when they cannot be written
@@ -49,19 +53,8 @@ class FolderSink:
         self._root = root
 
     def write(self, name: str, content: bytes) -> None:
-        path = self._root / name
-        aside = path.with_name(f".{path.name}.tmp")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with aside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-        except OSError:
-            with suppress(OSError):
-                aside.unlink(missing_ok=True)
-            raise
+        with atomic_write(self._root / name) as path:
+            path.write_bytes(content)
 
     def clean(self, older_than_seconds: float) -> None:
         limit = time.time() - older_than_seconds
@@ -69,65 +62,65 @@ class FolderSink:
             with suppress(OSError):
                 if path.stat().st_mtime < limit:
                     path.unlink()
-        for leftover in self._root.glob("*/.*.tmp"):  # of a process that was killed; ours are never an hour old
+        for leftover in self._root.glob(
+            "*/.*.tmp"
+        ):  # of a process that was killed; ours are never an hour old
             with suppress(OSError):
                 if leftover.stat().st_mtime < time.time() - _CLEAN_SECONDS:
                     leftover.unlink()
 
 
 class ObjectSink:
-    """Parts as objects in S3, each put in one request. Old ones are the bucket's life cycle's to delete."""
+    """Parts as objects in S3, each put in one request.
+
+    Old ones are the bucket's life cycle's to delete.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        from obstore.store import S3Store
+        from src.model.core.s3 import s3_store
 
-        options: dict[str, Any] = {"region": settings.aws_region}
-        if settings.aws_endpoint_url:
-            options["endpoint"] = settings.aws_endpoint_url
-        if settings.aws_access_key_id:
-            options["access_key_id"] = settings.aws_access_key_id
-            options["secret_access_key"] = settings.aws_secret_access_key.get_secret_value()
-        if token := settings.aws_session_token.get_secret_value():
-            options["session_token"] = token
-        http = settings.aws_endpoint_url.startswith("http://")
-        self._store = S3Store.from_url(
-            settings.log_dir, **options,
-            client_options={"allow_http": http, "timeout": "10s"}, retry_config={"max_retries": 2},
-        )  # fmt: skip
+        self._place = settings.log.dir
+        self._store = s3_store(self._place, settings.aws)
 
     def write(self, name: str, content: bytes) -> None:
         import obstore
-        from obstore.exceptions import BaseError
+
+        from src.model.core.s3 import saying_what_s3_said
 
         try:
-            obstore.put(self._store, name, content)
-        except BaseError as error:
-            raise OSError(str(error)) from error
+            with saying_what_s3_said(f"{self._place}/{name}"):
+                obstore.put(self._store, name, content)
+        except StorageError as error:
+            raise OSError(error.message) from error
 
     def clean(self, older_than_seconds: float) -> None:
         """Leave them: buckets have life cycles."""
 
 
 def open_sink(settings: Settings) -> Sink | None:
-    """Return where the settings want parts to go, or None for nowhere. Raises SettingsError for another scheme."""
-    place = settings.log_dir
+    """Return where the settings want parts to go, or None for nowhere.
+
+    Raises SettingsError for another scheme.
+    """
+    place = settings.log.dir
     if place == "off":
         return None
     if place.startswith("s3://"):
         return ObjectSink(settings)
     if "://" in place:
-        raise SettingsError(f"REVIEWS_LOG_DIR={place!r}: only a folder, s3://bucket/prefix or off can be used.")
+        msg = f"REVIEWS_LOG_DIR={place!r}: only a folder, s3://bucket/prefix or off can be used."
+        raise SettingsError(msg)
     return FolderSink(Path(place).expanduser())
 
 
 class PredictionLog:
-    """The rows that wait, and the thread that writes them; a row is a line, or what makes one when it is its turn."""
+    """The rows that wait, and the thread that writes them."""
 
-    def __init__(self, sink: Sink | None, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, sink: Sink | None, settings: LogSettings, metrics: Metrics) -> None:
         self._sink = sink
         self._settings = settings
         self._metrics = metrics
-        self._waiting: deque[Row] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._lines: list[bytes] = []
         self._bytes = 0
         self._written_at = self._cleaned_at = time.monotonic()
@@ -139,9 +132,12 @@ class PredictionLog:
         """Begin to write."""
         self._thread.start()
 
-    def put(self, row: Row) -> None:
-        """Take a row, or count it as dropped where too many wait. Never waits, never raises, wakes nobody up."""
-        if len(self._waiting) < self._settings.log_queue:
+    def put(self, row: Waiting) -> None:
+        """Take a row, or count it as dropped where too many wait.
+
+        Never waits, never raises, wakes nobody up.
+        """
+        if len(self._waiting) < self._settings.queue:
             self._waiting.append(row)
         else:
             self._metrics.log_rows.labels("dropped").inc()
@@ -154,10 +150,10 @@ class PredictionLog:
     def _work(self) -> None:
         ending = False
         while not ending:
-            ending = self._stop.wait(min(self._settings.log_seconds, _LOOK_SECONDS))
+            ending = self._stop.wait(min(self._settings.seconds, _LOOK_SECONDS))
             self._take(len(self._waiting))
-            due = time.monotonic() - self._written_at >= self._settings.log_seconds
-            if self._lines and (due or self._bytes >= self._settings.log_part_bytes or ending):
+            due = time.monotonic() - self._written_at >= self._settings.seconds
+            if self._lines and (due or self._bytes >= self._settings.part_bytes or ending):
                 self._write()
             self._metrics.log_waiting.set(len(self._waiting) + len(self._lines))
             self._clean_sometimes()
@@ -167,8 +163,12 @@ class PredictionLog:
         for _ in range(rows):
             row = self._waiting.popleft()
             try:
-                line = (row if isinstance(row, str) else row()).encode() + b"}\n"
-            except Exception as error:  # noqa: BLE001 - one odd row must not end the log for all others
+                made = row() if callable(row) else row
+                if made is None:
+                    continue
+                line = encode(made).encode() + b"\n"
+            # One odd row must not end the log for all others.
+            except Exception as error:  # noqa: BLE001
                 self._metrics.log_rows.labels("dropped").inc()
                 structlog.get_logger().error("row not logged", error=repr(error))
                 continue
@@ -199,7 +199,7 @@ class PredictionLog:
             structlog.get_logger().error("prediction log cannot be written", reason=str(error))
         self._failing = True
         dropped = 0
-        while self._bytes > _KEPT_PARTS * self._settings.log_part_bytes:
+        while self._bytes > _KEPT_PARTS * self._settings.part_bytes:
             self._bytes -= len(self._lines[dropped])
             dropped += 1
         del self._lines[:dropped]
@@ -208,4 +208,4 @@ class PredictionLog:
     def _clean_sometimes(self) -> None:
         if self._sink and time.monotonic() - self._cleaned_at >= _CLEAN_SECONDS:
             self._cleaned_at = time.monotonic()
-            self._sink.clean(self._settings.log_days * _DAY)
+            self._sink.clean(self._settings.days * _DAY)

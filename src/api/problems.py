@@ -11,9 +11,14 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's own word
-    """An answer other than the one asked for: a status, a sentence, and what the sentence cannot hold."""
+    """An answer other than the one asked for.
 
-    def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> None:
+    A status, a sentence, and what the sentence cannot hold.
+    """
+
+    def __init__(
+        self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
@@ -37,12 +42,16 @@ def problem_response(problem: Problem, request_id: str) -> Response:
 def sentence(errors: Sequence[Mapping[str, str]]) -> str:
     """Return described errors as one sentence."""
     return "; ".join(
-        one["message"] if one["field"] == "body" else f"{one['field']}: {one['message']}" for one in errors
+        one["message"] if one["field"] == "body" else f"{one['field']}: {one['message']}"
+        for one in errors
     )
 
 
 def described(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return pydantic's errors as field and sentence, without what was sent: a review never comes back in an error."""
+    """Return pydantic's errors as field and sentence, without what was sent.
+
+    A review never comes back in an error.
+    """
     return [
         {
             "field": ".".join(str(part) for part in error["loc"] if part != "body") or "body",

@@ -1,7 +1,9 @@
-"""The endpoints. What is quick is done at once, what could take long in a few threads: health stays answered."""
+"""The endpoints. What is quick is done at once, what could take long in a few threads.
+
+Health stays answered.
+"""
 
 import asyncio
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from src.api.explanation import explained
-from src.api.judging import Bench, Verdict, judge, log_line, model_name
+from src.api.judging import Bench, judge, log_row, model_name
 from src.api.metrics import Metrics
 from src.api.model_store import Served
 from src.api.prediction_log import PredictionLog
@@ -31,6 +33,7 @@ from src.api.schemas import (
     ProblemOut,
     Review,
 )
+from src.model.core.prediction_row import FeedbackRow, PredictionRow
 
 _AT_ONCE = 5_000  # characters that are judged in well under a millisecond
 _T = TypeVar("_T")
@@ -50,36 +53,38 @@ class Service:
         """Do work in one of the service's own threads."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
 
-    def note(self, request_id: str, now: str, served: Served, verdict: Verdict, review: Review) -> None:
-        """Put a prediction into the log; what needs the text is done there, beside the requests."""
-        line = log_line(request_id, now, served, verdict, (len(review.title), len(review.message)))
-        if self.log_text or self.bench.role == "shadow":
-            self.log.put(partial(self._completed, line, verdict.label, review))
-        else:
-            self.log.put(line)
-
-    def _completed(self, line: str, label: str, review: Review) -> str:
-        text = ""
+    def note(self, row: PredictionRow, title: str, message: str) -> None:
+        """Put a prediction into the log; a challenger's shadow is cast there, beside requests."""
         if self.log_text:
-            text = f',"title":{json.dumps(review.title)},"message":{json.dumps(review.message)}'
-        return line + self.bench.shadowed(review.title, review.message, label) + text
+            row = row._replace(title=title, message=message)
+        self.log.put(row)
+        if self.bench.role == "shadow":
+            self.log.put(partial(self.bench.shadow, row, title, message))
 
 
 def _service(request: Request) -> Service:
-    """Return what the application made; FastAPI's `Depends` would cost a tenth of a request's time for the same."""
+    """Return what the application made.
+
+    FastAPI's `Depends` would cost a tenth of a request's time for the same.
+    """
     service: Service = request.app.state.service
     return service
 
 
+_STATUSES = {
+    400: "The body is no JSON in UTF-8",
+    401: "An API key is needed",
+    408: "The body took too long",
+    413: "The body is too large",
+    415: "The body is not JSON",
+    422: "Something in the body does not fit",
+    429: "Too many requests",
+    503: "No model is loaded yet",
+}
+_PROBLEM = {MEDIA_TYPE: {"schema": ProblemOut.model_json_schema()}}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": what, "content": {MEDIA_TYPE: {"schema": ProblemOut.model_json_schema()}}}
-    for status, what in {
-        400: "The body is no JSON in UTF-8", 401: "An API key is needed", 408: "The body took too long",
-        413: "The body is too large",
-        415: "The body is not JSON", 422: "Something in the body does not fit", 429: "Too many requests",
-        503: "No model is loaded yet",
-    }.items()
-}  # fmt: skip
+    status: {"description": what, "content": _PROBLEM} for status, what in _STATUSES.items()
+}
 router = APIRouter()
 _REVIEWS = TypeAdapter(list[Review])
 
@@ -101,18 +106,23 @@ class Json(Response):
 async def predict(
     review: Review,
     request: Request,
-    explain: Annotated[bool, Query(description="Add what every n-gram contributes, with its places.")] = False,  # noqa: FBT002
+    explain: Annotated[  # noqa: FBT002 - a query parameter
+        bool, Query(description="Add what every n-gram contributes, with its places.")
+    ] = False,
 ) -> Response:
     """Judge one review."""
     service = _service(request)
-    served = service.bench.for_review(review.title, review.message)
-    arguments = (served, review.title, review.message, explain)
-    small = len(review.title) + len(review.message) <= _AT_ONCE and not explain
-    verdict, explanation = _judged(*arguments) if small else await service.aside(_judged, *arguments)
+    title, message = review.title, review.message
+    served, role = service.bench.for_review(title, message)
+    small = len(title) + len(message) <= _AT_ONCE and not explain
+    if small:
+        (verdict,) = judge(served, [title], [message])
+    else:
+        (verdict,) = await service.aside(judge, served, [title], [message])
     request_id: str = request.state.request_id
     service.bench.count(served, [verdict])
-    service.note(request_id, _now(), served, verdict, review)
-    body = {
+    service.note(log_row(request_id, _now(), served, role, verdict), title, message)
+    body: dict[str, Any] = {
         "label": verdict.label,
         "confidence": verdict.confidence,
         "probability": verdict.probability,
@@ -120,40 +130,53 @@ async def predict(
         "model": model_name(served),
         "request_id": request_id,
     }
-    return Json(body | ({"explanation": explanation} if explain else {}))
-
-
-def _judged(served: Served, title: str, message: str, explain: bool) -> tuple[Any, Any]:  # noqa: FBT001
-    (verdict,) = judge(served, [title], [message])
-    return verdict, explained(served.classifier, title, message) if explain else None
-
-
-@router.post("/api/v1/predict/batch", response_model=BatchPrediction, responses=_PROBLEMS, tags=["predict"])
-async def predict_batch(batch: Batch, request: Request) -> Response:
-    """Judge up to 1,000 reviews by one model; answers come in their order, and a bad review fails alone."""
-    service = _service(request)
-    served = service.bench.for_review("", "")
-    body = await service.aside(_batch, service, served, batch.reviews, request.state.request_id)
+    if explain:
+        body["explanation"] = explained(await service.aside(served.model.explain, title, message))
     return Json(body)
 
 
-def _batch(service: Service, served: Served, entries: list[Any], request_id: str) -> dict[str, Any]:
+@router.post(
+    "/api/v1/predict/batch", response_model=BatchPrediction, responses=_PROBLEMS, tags=["predict"]
+)
+async def predict_batch(batch: Batch, request: Request) -> Response:
+    """Judge up to 1,000 reviews, each by the model that would answer it alone.
+
+    Answers come in the order of the reviews, and a bad review fails alone.
+    """
+    service = _service(request)
+    _ = service.bench.champion  # without one there is nothing to judge by
+    body = await service.aside(_batch, service, batch.reviews, request.state.request_id)
+    return Json(body)
+
+
+def _batch(service: Service, entries: list[Any], request_id: str) -> dict[str, Any]:
     checked = _checked(entries)
-    reviews = [review for review in checked if isinstance(review, Review)]
-    verdicts = judge(served, [review.title for review in reviews], [review.message for review in reviews])
-    service.bench.count(served, verdicts)
-    now, following = _now(), iter(verdicts)
-    results: list[dict[str, Any]] = []
-    for place, review in enumerate(checked):
-        if isinstance(review, str):
-            results.append({"error": review})
-            continue
-        verdict = next(following)
-        label, confidence, probability, abstained, *_ = verdict
-        results.append({"label": label, "confidence": confidence, "probability": probability, "abstained": abstained})
-        service.note(f"{request_id}.{place}", now, served, verdict, review)
+    results: list[dict[str, Any]] = [
+        {"error": review} if isinstance(review, str) else {} for review in checked
+    ]
+    reviews = {n: r for n, r in enumerate(checked) if isinstance(r, Review)}
+    now, models = _now(), []
+    wanted = {number: (review.title, review.message) for number, review in reviews.items()}
+    for (served, role), numbers in service.bench.for_reviews(wanted).items():
+        models.append(model_name(served))
+        titles = [reviews[number].title for number in numbers]
+        messages = [reviews[number].message for number in numbers]
+        verdicts = judge(served, titles, messages)
+        service.bench.count(served, verdicts)
+        version = served.reference.version
+        for place, number in enumerate(numbers):
+            label, confidence, probability, abstained, *_ = verdict = verdicts[place]
+            results[number] = {
+                "label": label,
+                "confidence": confidence,
+                "probability": probability,
+                "abstained": abstained,
+                "model_version": version,
+            }
+            row = log_row(f"{request_id}.{number}", now, served, role, verdict)
+            service.note(row, titles[place], messages[place])
     failed = len(entries) - len(reviews)
-    return {"model": model_name(served), "request_id": request_id, "results": results, "failed": failed}
+    return {"models": models, "request_id": request_id, "results": results, "failed": failed}
 
 
 def _checked(entries: list[Any]) -> list[Review | str]:
@@ -168,25 +191,31 @@ def _checked_alone(entry: Any) -> Review | str:
     try:
         return Review.model_validate(entry)
     except ValidationError as error:
-        return sentence(described(error.errors(include_url=False, include_input=False, include_context=False)))
+        return sentence(
+            described(error.errors(include_url=False, include_input=False, include_context=False))
+        )
 
 
-@router.post("/api/v1/feedback", response_model=Accepted, status_code=202, responses=_PROBLEMS, tags=["feedback"])
+@router.post(
+    "/api/v1/feedback",
+    response_model=Accepted,
+    status_code=202,
+    responses=_PROBLEMS,
+    tags=["feedback"],
+)
 async def feedback(said: Feedback, request: Request) -> Response:
     """Take down what a review really is; it is written beside the prediction it belongs to."""
-    row = {"kind": "feedback", "time": _now(), "request_id": said.request_id, "label": said.label}
-    _service(request).log.put(json.dumps(row)[:-1])
+    _service(request).log.put(FeedbackRow(_now(), said.request_id, said.label))
     return Json({"request_id": said.request_id, "accepted": True}, 202)
 
 
 @router.get("/api/v1/model", response_model=ModelOut, responses=_PROBLEMS, tags=["model"])
 async def model(request: Request) -> Response:
     """Tell which model is served, and which one challenges it."""
-    service = _service(request)
-    served = service.bench.for_review("", "") if service.bench.role != "canary" else service.bench.champion.current
-    challenger = service.bench.challenger.current if service.bench.challenger else None
-    body = _about(served) if served else {}
-    body["challenger"] = {"role": service.bench.role, **_about(challenger)} if challenger else None
+    bench = _service(request).bench
+    body = _about(bench.champion)
+    challenger = bench.challenger
+    body["challenger"] = {**_about(challenger), "role": bench.role} if challenger else None
     return Json(body)
 
 
@@ -214,7 +243,7 @@ async def live() -> Response:
 @router.get("/api/v1/health", response_model=Health, tags=["health"])
 async def ready(request: Request) -> Response:
     """Say whether a model is loaded: 200 where requests can be answered, 503 where not yet."""
-    served = _service(request).bench.champion.current
+    served = _service(request).bench.champion_slot.current
     if served is None:
         return Json({"status": "not ready"}, 503)
     return Json({"status": "ready", "model_version": served.reference.version})

@@ -8,11 +8,15 @@ from pydantic.config import JsonDict, JsonValue
 MAX_TITLE, MAX_MESSAGE, MAX_BATCH = 1_000, 50_000, 1_000
 Label = Literal["negative", "positive"]
 
-_EXAMPLE: JsonDict = {"title": "Broke in a day", "message": "A total waste of money; the handle came off in my hand."}
+_EXAMPLE: JsonDict = {
+    "title": "Broke in a day",
+    "message": "A total waste of money; the handle came off in my hand.",
+}
 
 
 _NOT_EMPTY: list[JsonValue] = [
-    {"required": [field], "properties": {field: {"pattern": r"\S"}}} for field in ("title", "message")
+    {"required": [field], "properties": {field: {"pattern": r"\S"}}}
+    for field in ("title", "message")
 ]
 """Says in the OpenAPI document what `_says_something` checks."""
 
@@ -44,15 +48,21 @@ class Batch(_Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reviews": [_EXAMPLE]}]})
 
-    reviews: Annotated[list[Any], Field(min_length=1, max_length=MAX_BATCH, description="Objects like `Review`.")]
+    reviews: Annotated[
+        list[Any], Field(min_length=1, max_length=MAX_BATCH, description="Objects like `Review`.")
+    ]
 
 
 class Feedback(_Strict):
     """What a person says about a prediction."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"request_id": "0" * 32, "label": "negative"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"request_id": "0" * 32, "label": "negative"}]}
+    )
 
-    request_id: str = Field(pattern=r"^[A-Za-z0-9._-]{8,70}$", description="The prediction's `request_id`.")
+    request_id: str = Field(
+        pattern=r"^[A-Za-z0-9._-]{8,70}$", description="The prediction's `request_id`."
+    )
     label: Label = Field(description="What the review really is.")
 
 
@@ -81,11 +91,15 @@ class ContributionOut(BaseModel):
 
 
 class Explanation(BaseModel):
-    """The review as the model reads it, and what every n-gram adds; with the intercept it adds up to the log-odds."""
+    """The review as the model reads it, and what every n-gram adds.
+
+    With the intercept it adds up to the log-odds.
+    """
 
     title: str
     message: str
     intercept: float
+    exact: bool = Field(description="Whether contributions and intercept add up to the log-odds.")
     contributions: list[ContributionOut]
 
 
@@ -95,26 +109,29 @@ class Prediction(BaseModel):
     label: Label
     confidence: float = Field(ge=0.5, le=1, description="Probability of the label.")
     probability: float = Field(ge=0, le=1, description="Probability of positive.")
-    abstained: bool = Field(description="Whether the probability is too close to one half to decide by.")
+    abstained: bool = Field(
+        description="Whether the probability is too close to one half to decide by."
+    )
     model: ModelName
     request_id: str
     explanation: Explanation | None = None
 
 
 class BatchItem(BaseModel):
-    """The verdict on one review of a batch, or why there is none."""
+    """The verdict on one review of a batch and the version that gave it, or why there is none."""
 
     label: Label | None = None
     confidence: float | None = None
     probability: float | None = None
     abstained: bool | None = None
+    model_version: str | None = None
     error: str | None = None
 
 
 class BatchPrediction(BaseModel):
-    """One item for each review, in their order."""
+    """One item for each review, in their order, and every model that answered one of them."""
 
-    model: ModelName
+    models: list[ModelName]
     request_id: str
     results: list[BatchItem]
     failed: int
@@ -140,7 +157,13 @@ class ModelOut(BaseModel):
     loaded_at: str
     card: str | None
     metrics: dict[str, float]
-    challenger: dict[str, Any] | None = None
+    challenger: "ChallengerOut | None" = None
+
+
+class ChallengerOut(ModelOut):
+    """The model that challenges the served one, and how: in its place for some, or unheard."""
+
+    role: Literal["shadow", "canary"]
 
 
 class Health(BaseModel):

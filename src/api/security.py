@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from src.model.errors import SettingsError
+from src.model.core.errors import SettingsError
 
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -39,7 +39,9 @@ _MOST_BUCKETS = 10_000
 
 
 def read_keys(path: Path | None) -> Mapping[str, bytes]:
-    """Return {name: SHA-256 of the key} from a file of `name:sha256` lines; empty lines and `#` comments are skipped.
+    """Return {name: SHA-256 of the key} from a file of `name:sha256` lines.
+
+    Empty lines and `#` comments are skipped.
 
     Keys are long random strings, so a plain digest of one cannot be guessed back.
 
@@ -52,7 +54,9 @@ def read_keys(path: Path | None) -> Mapping[str, bytes]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         msg = f"REVIEWS_API_KEYS_FILE={path} cannot be read: {error}."
-        raise SettingsError(msg, hint="Make it with make api-key name=NAME, or unset the variable.") from error
+        raise SettingsError(
+            msg, hint="Make it with make api-key name=NAME, or unset the variable."
+        ) from error
     keys: dict[str, bytes] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith("#"):
@@ -68,7 +72,10 @@ def read_keys(path: Path | None) -> Mapping[str, bytes]:
 
 
 def key_owner(key: str, keys: Mapping[str, bytes]) -> str | None:
-    """Return the name a key belongs to, or None; every stored digest is compared, each in constant time."""
+    """Return the name a key belongs to, or None.
+
+    Every stored digest is compared, each in constant time.
+    """
     digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
     owner = None
     for name, known in keys.items():
@@ -79,7 +86,9 @@ def key_owner(key: str, keys: Mapping[str, bytes]) -> str | None:
 
 @dataclass
 class RateLimit:
-    """A token bucket for each caller: `rate` requests a second, `burst` at once; a rate of 0 lets everything pass.
+    """A token bucket for each caller: `rate` requests a second, `burst` at once.
+
+    A rate of 0 lets everything pass.
 
     Only the callers seen last are remembered, so strangers cannot fill the memory.
     """

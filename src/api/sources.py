@@ -1,35 +1,49 @@
-"""Where a served model comes from: a folder that `make model-export` wrote, or MLflow's registry by its REST API."""
+"""Where a served model comes from: a folder that `make model-export` wrote, or MLflow's registry.
+
+A model is handed over as the content of its files, bounded in size, so that what serves it depends
+on no file that somebody else could change.
+"""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
+from pydantic import Field, ValidationError
 
-from src.model.artifact import DESCRIPTION
-from src.model.digest import sha256
-from src.model.errors import ModelError, TrackingError
-from src.model.weights import WEIGHTS
+from src.model.core.artifact import DESCRIPTION, MAX_DESCRIPTION_BYTES, parse_description
+from src.model.core.digest import sha256
+from src.model.core.errors import ModelError, TrackingError
+from src.model.core.models import reader
+from src.model.core.names import (
+    CARD_FOLDER,
+    CARD_PAGE,
+    EXPORT,
+    EXPORTED_CARD,
+    FINGERPRINT_TAG,
+    MODEL_ARTIFACT,
+)
+from src.model.core.records import Exported, Record, first_problem, test_figures
+from src.model.core.redact import without_secrets
+from src.model.core.settings import MlflowSettings
 
-EXPORT = "export.json"
-"""Beside an exported model: which version it is."""
+Contents = Mapping[str, bytes]
+"""The content of a model's files by their names, its card among them where it has one."""
 
-CARD = "card.html"
-"""The model card's page, where there is one."""
-
-_FILES = (DESCRIPTION, WEIGHTS)
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
-_MAX_BYTES = 256 << 20
+_MAX_MODEL_BYTES = 256 << 20
+_MAX_ANSWER_BYTES = 4 << 20
+_BY_ALIAS = "/api/2.0/mlflow/registered-models/alias"
+_ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
-@dataclass(frozen=True)
-class Reference:
-    """A model version as its source names it; equal references are the same model."""
+class Reference(Record):
+    """A model version as its source names it; equal references are the same model.
+
+    `source` is where it came from, without anything secret: it is shown to everybody.
+    """
 
     name: str
     version: str
@@ -37,24 +51,17 @@ class Reference:
     run_id: str = ""
     source: str = ""
     mark: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Reference":
-        return cls(**json.loads(text))
+    metrics: dict[str, float] = Field(default_factory=dict)
 
 
 class Source(Protocol):
     """Where models are looked for."""
 
     def latest(self) -> Reference | None:
-        """Return the version to serve now, or None where there is none. Raises ModelError or TrackingError."""
+        """Return the version to serve now, or None. Raises ModelError or TrackingError."""
 
-    def fetch(self, reference: Reference, folder: Path) -> None:
-        """Put the version's files into `folder`. Raises ModelError or TrackingError."""
+    def fetch(self, reference: Reference) -> Contents:
+        """Return the version's files. Raises ModelError or TrackingError."""
 
 
 @dataclass(frozen=True)
@@ -70,148 +77,152 @@ class FolderSource:
             return None
         mark, place = sha256(description), str(self.folder)
         try:
-            known = json.loads((self.folder / EXPORT).read_text(encoding="utf-8"))
-            name, version, run_id = (str(known[key]) for key in ("name", "version", "run_id"))
-            metrics = {str(key): float(value) for key, value in known["metrics"].items()}
+            known = Exported.model_validate_json((self.folder / EXPORT).read_bytes())
         except FileNotFoundError:
-            return Reference(self.name, "local", "folder", source=place, mark=mark)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"{self.folder / EXPORT} is damaged: {error!r}.", hint="Run make model-export.") from error
-        return Reference(name, version, "folder", run_id, place, mark, metrics)
+            return Reference(
+                name=self.name, version="local", alias="folder", source=place, mark=mark
+            )
+        except (OSError, ValidationError) as error:
+            reason = first_problem(error) if isinstance(error, ValidationError) else str(error)
+            msg = f"{self.folder / EXPORT} is damaged: {reason}."
+            raise ModelError(msg, hint="Run make model-export.") from error
+        return Reference(alias="folder", source=place, mark=mark, **known.model_dump())
 
-    def fetch(self, reference: Reference, folder: Path) -> None:
+    def fetch(self, reference: Reference) -> Contents:
         del reference
-        for name in (*_FILES, *([CARD] if (self.folder / CARD).is_file() else [])):
-            try:
-                shutil.copyfile(self.folder / name, folder / name)
-            except OSError as error:
-                raise ModelError(
-                    f"{self.folder / name} cannot be read: {error}.", hint="Run make model-export."
-                ) from error
+        contents = {DESCRIPTION: self._content(DESCRIPTION)}
+        contents |= {name: self._content(name) for name in _files(contents, str(self.folder))}
+        if (self.folder / EXPORTED_CARD).is_file():
+            contents[EXPORTED_CARD] = self._content(EXPORTED_CARD)
+        return contents
+
+    def _content(self, name: str) -> bytes:
+        path = self.folder / name
+        try:
+            with path.open("rb") as file:
+                content = file.read(_MAX_MODEL_BYTES + 1)
+        except OSError as error:
+            msg = f"{path} cannot be read: {error.strerror or error}."
+            raise ModelError(msg, hint="Run make model-export.") from error
+        return _bounded(content, name, _MAX_MODEL_BYTES)
 
 
 @dataclass(frozen=True)
 class MlflowSource:
     """The version an alias of a registered model points to, on an MLflow server."""
 
-    uri: str
-    name: str
+    settings: MlflowSettings
     alias: str
 
     def latest(self) -> Reference | None:
-        with _asking(self.uri) as client:
-            answer = client.get(
-                "/api/2.0/mlflow/registered-models/alias", params={"name": self.name, "alias": self.alias}
-            )
-            if answer.status_code in {400, 404} and _code(answer) in {
-                "RESOURCE_DOES_NOT_EXIST",
-                "INVALID_PARAMETER_VALUE",
-            }:
+        name = self.settings.model_name
+        with _Client(self.settings) as client:
+            query = {"name": name, "alias": self.alias}
+            with client.stream("GET", _BY_ALIAS, params=query) as answer:
+                content = _read(answer, "MLflow's answer", _MAX_ANSWER_BYTES)
+            if answer.status_code in {400, 404} and _code(content) in _ABSENT:
                 return None
-            found = _parsed(answer)["model_version"]
-        tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
-        figures = {key.removeprefix("test."): float(value) for key, value in tags.items() if key.startswith("test.")}
-        return Reference(
-            name=self.name, version=str(found["version"]), alias=self.alias, run_id=str(found.get("run_id", "")),
-            source=self.uri, mark=tags.get("fingerprint", ""), metrics=figures,
-        )  # fmt: skip
+            answer.raise_for_status()
+            found = json.loads(content)["model_version"]
+            tags = {str(tag["key"]): str(tag["value"]) for tag in found.get("tags") or []}
+            return Reference(
+                name=name,
+                version=str(found["version"]),
+                alias=self.alias,
+                run_id=str(found.get("run_id", "")),
+                source=without_secrets(self.settings.tracking_uri),
+                mark=tags.get(FINGERPRINT_TAG, ""),
+                metrics=test_figures(tags),
+            )
 
-    def fetch(self, reference: Reference, folder: Path) -> None:
-        with _asking(self.uri) as client:
-            for name in _FILES:
-                query = {"name": self.name, "version": reference.version, "path": f"artifacts/model/{name}"}
-                with client.stream("GET", "/model-versions/get-artifact", params=query) as answer:
-                    if answer.status_code != httpx.codes.OK:
-                        msg = f"MLflow has no {name} of version {reference.version}: it answered {answer.status_code}."
-                        raise ModelError(msg, hint="Is it a version of the learner hashed, and are its files there?")
-                    _save(answer, folder / name)
-            query = {"run_uuid": reference.run_id, "path": "card/model_card.html"}
+    def fetch(self, reference: Reference) -> Contents:
+        place = f"version {reference.version}"
+        with _Client(self.settings) as client:
+            contents = {DESCRIPTION: self._file(client, reference, DESCRIPTION)}
+            for name in _files(contents, place):
+                contents[name] = self._file(client, reference, name)
+            query = {"run_uuid": reference.run_id, "path": f"{CARD_FOLDER}/{CARD_PAGE}"}
             with client.stream("GET", "/get-artifact", params=query) as answer:
                 if answer.status_code == httpx.codes.OK:
-                    _save(answer, folder / CARD)
+                    contents[EXPORTED_CARD] = _read(answer, CARD_PAGE, _MAX_MODEL_BYTES)
+        return contents
+
+    def _file(self, client: httpx.Client, reference: Reference, name: str) -> bytes:
+        query = {
+            "name": reference.name,
+            "version": reference.version,
+            "path": f"{MODEL_ARTIFACT}/{name}",
+        }
+        with client.stream("GET", "/model-versions/get-artifact", params=query) as answer:
+            if answer.status_code != httpx.codes.OK:
+                status = answer.status_code
+                msg = f"MLflow has no {name} of version {reference.version}: it answered {status}."
+                raise ModelError(msg, hint="Was it logged by this project, and is it still there?")
+            return _read(answer, name, _MAX_MODEL_BYTES)
 
 
-def _save(answer: httpx.Response, path: Path) -> None:
-    size = 0
-    with path.open("wb") as file:
-        for part in answer.iter_bytes():
-            size += len(part)
-            if size > _MAX_BYTES:
-                raise ModelError(f"{path.name} is larger than {_MAX_BYTES:,} bytes.")
-            file.write(part)
+def _files(contents: Contents, place: str) -> tuple[str, ...]:
+    """Return the names of the files that the described kind of model needs."""
+    content = _bounded(contents[DESCRIPTION], DESCRIPTION, MAX_DESCRIPTION_BYTES)
+    return reader(parse_description(content, place).kind, place).KIND.files
 
 
-def _asking(uri: str) -> "_Client":
-    return _Client(uri)
+def _bounded(content: bytes, name: str, limit: int) -> bytes:
+    if len(content) > limit:
+        raise ModelError(f"{name} is larger than {limit:,} bytes.")
+    return content
+
+
+def _read(answer: httpx.Response, name: str, limit: int) -> bytes:
+    """Return a streamed answer's body. Raises ModelError where it goes beyond the limit."""
+    parts, size = [], 0
+    for part in answer.iter_bytes():
+        size += len(part)
+        if size > limit:
+            raise ModelError(f"{name} is larger than {limit:,} bytes.")
+        parts.append(part)
+    return b"".join(parts)
 
 
 class _Client:
-    """An HTTP client whose failures are TrackingErrors."""
+    """An HTTP client that logs in as MLflow's own does, and whose failures are TrackingErrors."""
 
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
-        self._client = httpx.Client(base_url=uri, timeout=_TIMEOUT)
+    def __init__(self, settings: MlflowSettings) -> None:
+        self._shown = without_secrets(settings.tracking_uri)
+        token = settings.tracking_token.get_secret_value()
+        user, password = settings.tracking_username, settings.tracking_password
+        pair = user.get_secret_value(), password.get_secret_value()
+        certificates = settings.tracking_server_cert_path
+        try:
+            self._client = httpx.Client(
+                base_url=settings.tracking_uri,
+                timeout=_TIMEOUT,
+                headers={"authorization": f"Bearer {token}"} if token and not pair[0] else {},
+                auth=pair if pair[0] else None,
+                verify=str(certificates) if certificates else not settings.tracking_insecure_tls,
+            )
+        except (OSError, ValueError, httpx.InvalidURL) as error:
+            msg = f"MLflow at {self._shown} cannot be used: {type(error).__name__}"
+            hint = "Check MLFLOW_TRACKING_URI and MLFLOW_TRACKING_SERVER_CERT_PATH."
+            raise TrackingError(msg, hint=hint) from None
 
     def __enter__(self) -> httpx.Client:
         return self._client
 
     def __exit__(self, kind: object, error: BaseException | None, _trace: object) -> None:
         self._client.close()
-        if isinstance(error, httpx.HTTPError | KeyError | ValueError) and not isinstance(error, UnicodeError):
-            shown = httpx.URL(self._uri).copy_with(username=None, password=None) if self._uri else self._uri
-            msg = f"MLflow at {shown} cannot be used: {type(error).__name__}: {error}"
-            raise TrackingError(msg, hint="The model in use goes on being served.") from error
+        failures = (
+            httpx.HTTPError | KeyError | TypeError | AttributeError | ValueError | RecursionError
+        )
+        if isinstance(error, failures) and not isinstance(error, UnicodeError):
+            reason = without_secrets(str(error))
+            msg = f"MLflow at {self._shown} cannot be used: {type(error).__name__}: {reason}"
+            raise TrackingError(msg, hint="The model in use goes on being served.") from None
 
 
-def _code(answer: httpx.Response) -> str:
+def _code(content: bytes) -> str:
+    """Return the error code in an answer of MLflow; empty where it has none."""
     try:
-        return str(answer.json().get("error_code", ""))
-    except (ValueError, AttributeError):
+        return str(json.loads(content)["error_code"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
-
-
-def _parsed(answer: httpx.Response) -> dict[str, Any]:
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-class ModelCache:
-    """Model folders named by what is in them, and which of them each slot used last."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def last(self, slot: str) -> tuple[Reference, Path] | None:
-        """Return what the slot used last, if it is still whole enough to try."""
-        try:
-            known = json.loads((self._root / f"{slot}.json").read_text(encoding="utf-8"))
-            reference, folder = Reference(**known["reference"]), self._root / str(known["folder"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return (reference, folder) if folder.is_dir() else None
-
-    def add(self, source: Source, reference: Reference) -> Path:
-        """Fetch a model into the cache and return its folder. Raises ModelError, TrackingError or OSError."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".fetching-", dir=self._root))
-        try:
-            source.fetch(reference, aside)
-            folder = self._root / sha256(aside / DESCRIPTION)
-            if folder.is_dir():  # perhaps damaged: what was fetched just now is known to be as the source has it
-                shutil.rmtree(folder)
-            aside.replace(folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-        return folder
-
-    def remember(self, slot: str, reference: Reference, folder: Path) -> None:
-        """Note what the slot uses, for a start without its source; delete models no slot uses."""
-        pointer = self._root / f"{slot}.json"
-        aside = pointer.with_name(f".{pointer.name}.{os.getpid()}.tmp")
-        aside.write_text(json.dumps({"reference": asdict(reference), "folder": folder.name}), encoding="utf-8")
-        aside.replace(pointer)
-        used = {found[1].name for path in self._root.glob("*.json") if (found := self.last(path.stem))}
-        for old in self._root.iterdir():
-            if old.is_dir() and old.name not in used and not old.name.startswith("."):
-                shutil.rmtree(old, ignore_errors=True)

@@ -1,4 +1,7 @@
-"""The edge every command shares: arguments, settings, logs, progress, exit codes; and the composition root."""
+"""The edge every command shares, and the composition root.
+
+Here are arguments, settings, logs, progress and exit codes.
+"""
 
 import argparse
 import json
@@ -7,6 +10,8 @@ import signal
 import sys
 import tempfile
 import threading
+import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -16,13 +21,16 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 import structlog
+from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from src.model.data.storage import Storage, open_storage
-from src.model.errors import ReviewsError, StorageError
-from src.model.logs import set_up_logs
-from src.model.settings import Settings, load_settings
+from src.model.core.errors import ReviewsError, StorageError
+from src.model.core.logs import set_up_logs
+from src.model.core.redact import hide, without_secrets
+from src.model.core.settings import Settings, load_settings
+from src.model.files.storage import Storage
+from src.model.files.stores import open_storage
 
 if TYPE_CHECKING:
     from src.model.tracking import Registry, Tracker
@@ -31,18 +39,32 @@ Advance = Callable[..., None]
 """`advance(done, total)`: this much further, of `total` where that is known."""
 
 
+class Result(BaseModel):
+    """What a command answers to machines: one class for each, documented with the command."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What a step answers: an object for machines, a text for people, and the exit code."""
+    """What a command answers: an object for machines, a text for people, and the exit code."""
 
-    data: dict[str, Any]
+    result: Result
     text: str
     exit_code: int = 0
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The result as the JSON object that `--json` prints."""
+        return self.result.model_dump(mode="json")
 
 
 @dataclass
 class Context:
-    """Everything a step may reach, made once here and passed in. What is dear to load is made on first use."""
+    """Everything a step may reach, made once here and passed in.
+
+    What is dear to load is made on first use.
+    """
 
     settings: Settings
     err: Console = field(default_factory=lambda: Console(stderr=True))
@@ -110,7 +132,10 @@ class _Terminated(KeyboardInterrupt):
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """Turn the first SIGTERM into an exception while the block runs; a second one would disturb the cleaning up."""
+    """Turn the first SIGTERM into an exception while the block runs.
+
+    A second one would disturb the cleaning up.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -127,44 +152,79 @@ def _sigterm_raises() -> Iterator[None]:
 
 
 def parser_for(module_doc: str | None, name: str) -> argparse.ArgumentParser:
-    """Return a parser whose description is the module's docstring, with the options every step has."""
+    """Return a parser with the options every step has.
+
+    Its description is the module's docstring.
+    """
     parser = argparse.ArgumentParser(
         prog=f"python -m src.model.{name}",
         description=(module_doc or "").strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout instead of text")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object on stdout instead of text"
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     return parser
 
 
 def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None = None) -> int:
-    """Parse, build the context, run the step, print its outcome; return the exit code (see errors.py)."""
+    """Parse, build the context, run the step, print its outcome, and return the exit code.
+
+    The exit codes are those of errors.py.
+    """
     args = parser.parse_args(argv)
+    name = parser.prog.rsplit(".", 1)[-1]
     try:
         settings = load_settings()
+        hide(settings.secrets())
         set_up_logs(settings)
-        # Libraries print (MLflow its links, kagglehub its progress); stdout belongs to the answer alone.
+        # Libraries print (MLflow its links, kagglehub its progress); stdout is the answer's alone.
         with _sigterm_raises(), Context(settings) as context, redirect_stdout(sys.stderr):
-            outcome = run(args, context)
+            outcome = spoken(name, run, args, context)
     except ReviewsError as error:
         if args.debug:
-            raise
+            sys.stderr.write(without_secrets(traceback.format_exc()))
         return _report(error, as_json=args.json)
     except KeyboardInterrupt as stopped:
         sys.stderr.write("Stopped. Nothing half-written remains; the same command starts again.\n")
         return 128 + (signal.SIGTERM if isinstance(stopped, _Terminated) else signal.SIGINT)
-    return _answer(json.dumps(outcome.data) if args.json else outcome.text.rstrip(), outcome.exit_code)
+    text = outcome.result.model_dump_json() if args.json else outcome.text.rstrip()
+    return _answer(text, outcome.exit_code)
+
+
+def spoken(name: str, run: Run, args: argparse.Namespace, context: Context) -> Outcome:
+    """Run a command and log its start and its outcome, where no progress bar shows that it lives.
+
+    A container is not silent until its end that way; with REVIEWS_LOG_FORMAT=json each is an
+    object.
+    """
+    log = context.log.debug if context.err.is_terminal else context.log.info
+    begun = time.perf_counter()
+    log("started", step=name)
+    outcome = run(args, context)
+    about = {
+        field: value
+        for field in ("skipped", "rows", "model_version", "run_id", "decision")
+        if isinstance(value := getattr(outcome.result, field, None), str | int)
+    }
+    seconds = round(time.perf_counter() - begun, 3)
+    log("done", step=name, exit_code=outcome.exit_code, seconds=seconds, **about)
+    return outcome
 
 
 def _answer(text: str, exit_code: int) -> int:
-    """Print the answer; the work is done, so a reader that has gone away is no failure, and a full disk is."""
+    """Print the answer and return the exit code.
+
+    The work is done, so a reader that has gone away is no failure, and a full disk is.
+    """
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say at exit either
+        # Nothing more to say at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             sys.stderr.write(f"error: the answer could not be written: {error}\n")
             return StorageError.exit_code
@@ -172,8 +232,15 @@ def _answer(text: str, exit_code: int) -> int:
 
 
 def _report(error: ReviewsError, *, as_json: bool) -> int:
+    """Say what failed, without anything secret, and return the exit code."""
+    message, hint = without_secrets(error.message), without_secrets(error.hint)
     if as_json:
-        body = {"error": type(error).__name__, "message": error.message, "hint": error.hint, "exit": error.exit_code}
+        body = {
+            "error": type(error).__name__,
+            "message": message,
+            "hint": hint,
+            "exit": error.exit_code,
+        }
         sys.stdout.write(json.dumps(body) + "\n")
-    sys.stderr.write(f"error: {error}\n")
+    sys.stderr.write(f"error: {message}\n" + (f"  {hint}\n" if hint else ""))
     return error.exit_code

@@ -1,61 +1,202 @@
-"""The pipeline as data: what the Makefile, a scheduler or a container runs, in which order, with which arguments.
+"""The list of all commands: what runs them, what they need, and how they end.
 
-An argument in braces is a variable of the caller; one without a value is left out together with its flag.
+The Makefile, compose, the images' entry point, the docs and every scheduler follow this list; where
+they are not written from it, a test holds them to it. It knows nothing of what the commands do.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
-MODEL_IMAGE = "tutoria-mlops-model"
+MODEL_IMAGE, API_IMAGE = "tutoria-mlops-model", "tutoria-mlops-api"
+
+DONE, BAD_USAGE, BAD_DATA, SAID_NO, UNREACHABLE = 0, 2, 3, 4, 5
+"""Exit codes, see `core.errors`. Only after the last one can the same command end otherwise."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step: its name everywhere, the module that runs it, its flags, the steps it needs, its image."""
+class Argument:
+    """A flag and the variable of the caller that fills it; without a value both are left out.
+
+    `flag` is empty where the value stands alone. `default` is what make and compose give.
+    """
+
+    flag: str
+    variable: str
+    default: str = ""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a run may take, with 3.6 million train rows: memory in MB, processors, minutes."""
+
+    memory_mb: int
+    cpus: float
+    minutes: int
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: its name everywhere, the module that runs it, and what a caller must know.
+
+    `target` is its make target. `needs` are the commands whose files or versions it reads. With
+    `forced` it takes `--force`, and without it does nothing twice. `answers` are the exit codes
+    that are answers and no failures. `retries` says how often a run may be repeated that ended
+    with `UNREACHABLE` or was lost with its machine; whatever was done by then is found done.
+    """
 
     name: str
     module: str
-    arguments: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[Argument, ...] = ()
     needs: tuple[str, ...] = ()
+    forced: bool = False
+    answers: tuple[int, ...] = (DONE,)
+    retries: int = 2
+    resources: Resources = Resources(memory_mb=1024, cpus=1, minutes=30)
     image: str = MODEL_IMAGE
 
+    @property
+    def target(self) -> str:
+        """The make target that runs it on this machine."""
+        return f"model-{self.name.replace('_', '-')}"
 
-STEPS: tuple[Step, ...] = (
-    Step("ingest", "src.model.data.ingest", (("--source", "{source}"),)),
-    Step("validate", "src.model.data.validate", needs=("ingest",)),
-    Step("split_batches", "src.model.data.split_batches", needs=("validate",)),
-    Step(
+
+_VERSION = Argument("--model-version", "model_version")
+_BATCHES = Argument("--batches", "batches", "0")
+_REVIEW = (Argument("--title", "title"), Argument("--message", "message"))
+_ASKED_FOR = (DONE, SAID_NO)
+
+STEPS: tuple[Command, ...] = (
+    Command(
+        "ingest",
+        "src.model.data.ingest",
+        (Argument("--source", "source"),),
+        forced=True,
+        resources=Resources(memory_mb=1024, cpus=1, minutes=120),  # a download may take its time
+    ),
+    Command("validate", "src.model.data.validate", needs=("ingest",), forced=True),
+    Command(
+        "split_batches",
+        "src.model.data.split_batches",
+        needs=("validate",),
+        forced=True,
+        resources=Resources(memory_mb=1536, cpus=1, minutes=30),
+    ),
+    Command(
         "preprocess_batch",
         "src.model.data.preprocess_batch",
-        (("--batch", "{batches}"),),
+        (Argument("--batch", "batches", "0"),),
         needs=("split_batches",),
+        forced=True,
     ),
-    Step("preprocess_test", "src.model.data.preprocess_test", needs=("ingest",)),
-    Step(
+    Command("preprocess_test", "src.model.data.preprocess_test", needs=("ingest",), forced=True),
+    Command(
         "train",
         "src.model.pipeline.train",
-        (("--batches", "{batches}"), ("--warm-start", "{warm_start}")),
+        (_BATCHES, Argument("--warm-start", "warm_start")),
         needs=("preprocess_batch",),
+        forced=True,
+        resources=Resources(memory_mb=3072, cpus=1, minutes=120),
     ),
-    Step("evaluate", "src.model.pipeline.evaluate", needs=("train", "preprocess_test")),
-    Step("promote", "src.model.pipeline.promote", needs=("evaluate",)),
+    Command(
+        "evaluate",
+        "src.model.pipeline.evaluate",
+        (_VERSION,),
+        needs=("train", "preprocess_test"),
+        resources=Resources(memory_mb=2048, cpus=1, minutes=60),
+    ),
+    Command(
+        "promote",
+        "src.model.pipeline.promote",
+        (Argument("--ignore-champion", "ignore_champion"),),
+        needs=("evaluate",),
+        answers=_ASKED_FOR,
+        resources=Resources(memory_mb=2048, cpus=1, minutes=60),
+    ),
 )
+"""The pipeline: what a scheduler runs."""
+
+TOOLS: tuple[Command, ...] = (
+    Command(
+        "tune",
+        "src.model.pipeline.tune",
+        (Argument("--batches", "batches", "all"), Argument("--trials", "trials", "20")),
+        needs=("preprocess_batch",),
+        resources=Resources(memory_mb=3072, cpus=1, minutes=720),
+    ),
+    Command(
+        "curve",
+        "src.model.pipeline.curve",
+        (Argument("--batches", "batches", "all"),),
+        needs=("preprocess_batch", "preprocess_test"),
+        resources=Resources(memory_mb=3072, cpus=1, minutes=240),
+    ),
+    Command(
+        "findings",
+        "src.model.pipeline.findings",
+        (Argument("--batches", "batches", "all"),),
+        needs=("preprocess_batch", "preprocess_test"),
+        resources=Resources(memory_mb=4096, cpus=1, minutes=240),
+    ),
+    Command(
+        "reproduce",
+        "src.model.pipeline.reproduce",
+        (_VERSION,),
+        needs=("train", "preprocess_test"),
+        answers=_ASKED_FOR,
+        resources=Resources(memory_mb=3072, cpus=1, minutes=120),
+    ),
+    Command("export", "src.model.pipeline.export", (_VERSION,), needs=("promote",)),
+    Command("predict", "src.model.pipeline.predict", (*_REVIEW, _VERSION), needs=("promote",)),
+    Command(
+        "score",
+        "src.model.pipeline.score",
+        (_VERSION, Argument("", "in"), Argument("", "out")),
+        needs=("promote",),
+        resources=Resources(memory_mb=2048, cpus=1, minutes=120),
+    ),
+)
+"""What people run beside it."""
 
 PIPELINES: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest", "validate", "split_batches"),
     "train": ("preprocess_batch", "preprocess_test", "train", "evaluate", "promote"),
 }
+"""Steps that are often run together; in which order, their needs say."""
+
+COMMANDS: dict[str, Command] = {command.name: command for command in (*STEPS, *TOOLS)}
+
+OTHERS = ("src.model.pipeline.run", "src.model.pipeline.demo", "src.model.mlflow_server")
+"""Modules that run several of them, or MLflow's server on this machine."""
+
+API_MODULES = ("src.api", "src.api.ask", "src.api.probe")
+"""Modules of the API's image."""
 
 
-def arguments(step: Step, **variables: str) -> list[str]:
-    """Return the step's command-line arguments with the caller's variables filled in."""
-    filled = [
-        (flag, value.format_map({"source": "", "batches": "", "warm_start": "", **variables}))
-        for flag, value in step.arguments
+def arguments(command: Command, **variables: str) -> list[str]:
+    """Return the command-line arguments with the caller's variables filled in.
+
+    >>> arguments(COMMANDS["train"], batches="0 1")
+    ['--batches=0 1']
+    """
+    given = [
+        (argument.flag, variables.get(argument.variable, "")) for argument in command.arguments
     ]
-    return [word for flag, value in filled if value for word in (flag, value)]
+    return [f"{flag}={value}" if flag else value for flag, value in given if value]
 
 
-def pipeline(name: str) -> list[Step]:
+def in_order(names: Iterable[str]) -> list[Command]:
+    """Return commands in an order in which each comes after those it needs.
+
+    >>> [command.name for command in in_order(["promote", "train", "evaluate"])]
+    ['train', 'evaluate', 'promote']
+    """
+    wanted = set(names)
+    chosen = [name for name in COMMANDS if name in wanted]
+    needed = {name: set(COMMANDS[name].needs) & wanted for name in chosen}
+    return [COMMANDS[name] for name in TopologicalSorter(needed).static_order()]
+
+
+def pipeline(name: str) -> list[Command]:
     """Return a pipeline's steps in order."""
-    by_name = {step.name: step for step in STEPS}
-    return [by_name[step] for step in PIPELINES[name]]
+    return in_order(PIPELINES[name])

@@ -1,4 +1,4 @@
-"""A real Docker engine: images built by the Makefile, a stack and a data folder of the tests' own."""
+"""A real Docker engine: images by the Makefile, a stack and a data folder of the tests' own."""
 
 import json
 import os
@@ -21,18 +21,23 @@ CANARY = "canary-7f3a9"
 
 @dataclass
 class Docker:
-    """Make targets and containers, with variables that keep them apart from what else runs on this machine."""
+    """Make targets and containers.
+
+    Variables keep them apart from what else runs on this machine.
+    """
 
     data: Path
     variables: dict[str, str] = field(default_factory=dict)
 
-    def make(self, *words: str, fails: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
+    def make(
+        self, *words: str, fails: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run targets; they must succeed, or else fail."""
         not_ours = ("REVIEWS_", "MLFLOW_", "KAGGLE", "AWS_", "MAKE", "MFLAGS")
         clean = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
         done = subprocess.run(
-            ["make", *words], cwd=ROOT, env=clean | self.variables | environment, capture_output=True, text=True,
-            timeout=900, check=False,
+            ["make", *words], cwd=ROOT, env=clean | self.variables | environment,
+            capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
         assert (done.returncode != 0) == fails, done.stdout[-3000:] + done.stderr[-6000:]
         return done
@@ -40,9 +45,21 @@ class Docker:
     def image(self, name: str) -> str:
         return self.variables[f"{name.upper()}_IMAGE"]
 
-    def run(self, name: str, *words: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, name: str, *words: str, options: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
         """Run a container of an image, hardened, and return how it ended."""
-        command = ["docker", "run", "--rm", "--read-only", "--tmpfs", "/tmp", *options, self.image(name), *words]
+        command = [
+            "docker",
+            "run",
+            "--rm",
+            "--read-only",
+            "--tmpfs",
+            "/tmp",
+            *options,
+            self.image(name),
+            *words,
+        ]
         return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     def shell(self, name: str, script: str) -> str:
@@ -52,12 +69,16 @@ class Docker:
         return done.stdout
 
     def inspect(self, name: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = json.loads(output("docker", "image", "inspect", self.image(name)))[0]
+        found: Mapping[str, Any] = json.loads(
+            output("docker", "image", "inspect", self.image(name))
+        )[0]
         return found
 
 
 def output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300, cwd=ROOT).stdout
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=300, cwd=ROOT
+    ).stdout
 
 
 def free_port() -> str:
@@ -72,7 +93,10 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
     if os.environ.get("TEST_DOCKER") != "1":
         pytest.skip("make test-docker runs these")
     installed = shutil.which("docker") is not None
-    if not installed or subprocess.run(["docker", "version"], check=False, capture_output=True).returncode:
+    if (
+        not installed
+        or subprocess.run(["docker", "version"], check=False, capture_output=True).returncode
+    ):
         message = "no Docker engine answers"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     data = tmp_path_factory.mktemp("docker") / "data of containers"
@@ -86,4 +110,6 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
     yield found
     found.make("docker-down")
     volumes = output("docker", "volume", "ls", "--quiet", "--filter", f"name={stack}").split()
-    subprocess.run(["docker", "volume", "rm", "--force", *volumes], check=False, capture_output=True)
+    subprocess.run(
+        ["docker", "volume", "rm", "--force", *volumes], check=False, capture_output=True
+    )

@@ -12,7 +12,7 @@ def demo(tracked: Workspace) -> Workspace:
 
 
 def test_the_story_of_the_demo(demo: Workspace) -> None:
-    """Two models, the second better and promoted, three predictions, and what to type next; again is no harm."""
+    """Two models, the second promoted, predictions, what to type next; again it does no harm."""
     first = demo.run("pipeline.demo", "--source", "synthetic:12000@7")
     data = demo.ok("pipeline.demo", "--source", "synthetic:12000@7")
     rounds = list(data["rounds"].values())
@@ -24,13 +24,18 @@ def test_the_story_of_the_demo(demo: Workspace) -> None:
     assert "accuracy says nothing about real ones" in first.out
     assert ["0", "0-4"] == list(data["rounds"])
     assert all(found["train"]["skipped"] for found in rounds)
-    assert rounds[1]["evaluate"]["metrics"]["accuracy"] > rounds[0]["evaluate"]["metrics"]["accuracy"] - 0.02
+    assert (
+        rounds[1]["evaluate"]["metrics"]["accuracy"]
+        > rounds[0]["evaluate"]["metrics"]["accuracy"] - 0.02
+    )
     assert ["positive", "negative"] == [found["label"] for found in data["predictions"][:2]]
-    assert 2 == int(demo.mlflow().get_model_version_by_alias("amazon-reviews-sentiment", "champion").version)
+    assert 2 == int(
+        demo.mlflow().get_model_version_by_alias("amazon-reviews-sentiment", "champion").version
+    )
 
 
 def test_the_demo_does_not_replace_real_reviews(workspace: Workspace) -> None:
-    """Where somebody has ingested reviews, the demo asks before it puts generated ones in their place."""
+    """Where somebody has ingested reviews, the demo asks before generated ones replace them."""
     lines = "".join(f'"{i % 2 + 1}","title {i}","text {i}"\n' for i in range(200))
     (workspace.path / "mine.csv").write_text(lines)
     workspace.ok("data.ingest", "--source", "mine.csv")
@@ -42,13 +47,17 @@ def test_the_demo_does_not_replace_real_reviews(workspace: Workspace) -> None:
 
 
 def test_pipelines_in_one_process(workspace: Workspace) -> None:
-    """`run ingest` and `run train` answer with every step's object; a second time everything is skipped."""
+    """`run` answers with every step's object, and skips everything a second time."""
     for skipped in (False, True):
         ingested = workspace.ok("pipeline.run", "ingest", "--source", "synthetic:2000@3")
         trained = workspace.ok("pipeline.run", "train", "--batches", "0-1")
         assert ["ingest", "validate", "split_batches"] == list(ingested)
-        assert ["preprocess_batch", "preprocess_test", "train", "evaluate", "promote"] == list(trained)
-        assert [skipped] * 4 == [ingested[name]["skipped"] for name in ingested] + [trained["train"]["skipped"]]
+        assert ["preprocess_batch", "preprocess_test", "train", "evaluate", "promote"] == list(
+            trained
+        )
+        assert [skipped] * 4 == [ingested[name]["skipped"] for name in ingested] + [
+            trained["train"]["skipped"]
+        ]
     forced = workspace.ok("pipeline.run", "train", "--batches", "0-1", "--force")
     assert 2 == forced["train"]["model_version"]
 

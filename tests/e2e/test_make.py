@@ -13,15 +13,17 @@ from tests.conftest import ROOT, Workspace
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = """
-    help setup demo test test-unit test-integration test-e2e check format lock clean
+    help setup demo test test-unit test-integration test-e2e test-machines check format lock docs
+    clean
     mlflow-up mlflow-down mlflow-status
     model-ingest model-validate model-split-batches model-preprocess-batch model-preprocess-test
-    model-train model-evaluate model-promote model-predict model-score
+    model-train model-evaluate model-promote model-rollback model-predict model-score model-export
+    api-run api-predict api-key
     model-tune model-curve model-findings model-reproduce
     model-pipeline-ingest model-pipeline-train
     docker-model-build docker-model-ingest docker-model-validate docker-model-split-batches
-    docker-model-preprocess-batch docker-model-preprocess-test docker-model-train docker-model-evaluate
-    docker-model-promote docker-model-predict docker-model-score
+    docker-model-preprocess-batch docker-model-preprocess-test docker-model-train
+    docker-model-evaluate docker-model-promote docker-model-predict docker-model-score
     docker-model-pipeline-ingest docker-model-pipeline-train
     docker-api-build docker-api-run docker-api-predict docker-mlflow-up docker-mlflow-down
     docker-up docker-down docker-demo test-docker
@@ -42,7 +44,13 @@ HOSTILE = [
 
 def make(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", *words], cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, timeout=180, check=False
+        ["make", *words],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
     )
 
 
@@ -81,14 +89,20 @@ def test_variables_of_the_other_targets_are_safe_too(echo: Path) -> None:
         ("model-evaluate", "model_version", "--model-version"),
         ("demo", "DATA", "--source"),
     ):
-        assert f"{flag}={nasty}" in json.loads(make(target, f"{variable}={nasty}", f"PY={echo}").stdout)
+        assert f"{flag}={nasty}" in json.loads(
+            make(target, f"{variable}={nasty}", f"PY={echo}").stdout
+        )
     assert not (ROOT / "pwned").exists()
 
 
 def test_help_lists_every_target() -> None:
     """Each target has its line of help, and all the promised ones are there."""
     shown = re.findall(r"^  ([a-z0-9-]+) ", make("help").stdout, re.MULTILINE)
-    declared = {name for line in re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE) for name in line.split()}
+    declared = {
+        name
+        for line in re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
+        for name in line.split()
+    }
 
     assert set(shown) == declared
     assert set(TARGETS) <= set(shown)
@@ -103,9 +117,12 @@ def test_recipes_hold_no_logic() -> None:
 
 
 def test_the_whole_job_by_targets(workspace: Workspace) -> None:
-    """Pipelines, prediction and scoring by make; a gate that says no is exit 4 by itself, no failure in a pipeline."""
+    """All by make; a gate's no is exit 4 by itself, and no failure in a pipeline."""
     assert (
-        0 == make("model-pipeline-ingest", "source=synthetic:2000@3", REVIEWS_DATA_DIR=str(workspace.data)).returncode
+        0
+        == make(
+            "model-pipeline-ingest", "source=synthetic:2000@3", REVIEWS_DATA_DIR=str(workspace.data)
+        ).returncode
     )
     strict = {
         "REVIEWS_DATA_DIR": str(workspace.data),
@@ -120,7 +137,10 @@ def test_the_whole_job_by_targets(workspace: Workspace) -> None:
     reviews.write_text("title,text\nGreat,I love it\n")
     scored = make("model-score", f"in={reviews}", f"out={workspace.path}/out.jsonl", **strict)
 
-    assert (0, True) == (kept.returncode, "Kept back: version 1 misses 1 of 11 rules" in kept.stdout), kept.stderr
+    assert (0, True) == (
+        kept.returncode,
+        "Kept back: version 1 misses 1 of 11 rules" in kept.stdout,
+    ), kept.stderr
     assert (2, True) == (alone.returncode, "Error 4" in alone.stderr)
     assert 0 == promoted.returncode
     assert (0, True) == (predicted.returncode, predicted.stdout.startswith("positive ("))

@@ -1,4 +1,7 @@
-"""The page in a real browser: judge, explain, a file of reviews, dark mode, a phone, the keyboard alone."""
+"""The page in a real browser.
+
+It judges, explains, takes a file of reviews, is dark, fits a phone, and obeys the keyboard alone.
+"""
 
 import csv
 import shutil
@@ -9,11 +12,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.integration.test_api import Api, put_model, running, until
+from tests.integration.api_process import Api, put_model, ready
 
 QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +37,24 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("page")
     (folder / "model").mkdir()
     put_model(folder / "model", 1, "1")
-    with running(folder) as started:
-        until(lambda: started.client.get("/health/ready").is_success)
+    with ready(folder) as started:
         yield started
 
 
 @pytest.fixture(params=["light", "dark on a phone"])
 def page(request: pytest.FixtureRequest, browser: Browser, api: Api) -> Iterator[Page]:
-    """The page, in both looks; it must not complain in the console, nor be wider than its window."""
+    """The page, in both looks; it must not complain in the console, nor exceed its window."""
     phone = request.param != "light"
     context = browser.new_context(
-        viewport={"width": 360 if phone else 900, "height": 800}, color_scheme="dark" if phone else "light"
+        viewport={"width": 360 if phone else 900, "height": 800},
+        color_scheme="dark" if phone else "light",
     )
     opened = context.new_page()
     complaints: list[str] = []
-    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    opened.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
     refused = "status of 422"  # a browser notes each answer that is no success
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.goto(str(api.client.base_url))
@@ -55,7 +65,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, api: Api) -> Iterator
 
 
 def test_a_review_is_judged_and_explained(page: Page) -> None:
-    """By the keyboard alone: the verdict, the words as they were typed, and what each adds; it is remembered."""
+    """By keyboard alone: the verdict, the words as typed, what each adds; it is remembered."""
     for keys in ("Tab", "Tab"):
         page.keyboard.press(keys)
     page.keyboard.type("Awful")
@@ -76,7 +86,7 @@ def test_a_review_is_judged_and_explained(page: Page) -> None:
 
 
 def test_nothing_stands_in_the_way_of_anybody(page: Page) -> None:
-    """axe-core finds no fault in the page, empty, with a complaint and with a verdict, in both looks."""
+    """axe-core finds no fault in it, empty, with a complaint and with a verdict, in both looks."""
     found = [_faults(page)]
     with page.expect_response(lambda answer: answer.status == 422):
         page.click("button[type=submit]")
@@ -94,7 +104,10 @@ def test_nothing_stands_in_the_way_of_anybody(page: Page) -> None:
 def _faults(page: Page) -> list[str]:
     seen = Axe().run(page).response
     assert len(seen["passes"]) > 10
-    return [f"{fault['impact']}: {fault['help']}: {fault['nodes'][0]['html']}" for fault in seen["violations"]]
+    return [
+        f"{fault['impact']}: {fault['help']}: {fault['nodes'][0]['html']}"
+        for fault in seen["violations"]
+    ]
 
 
 def test_an_empty_review_is_answered_with_a_sentence(page: Page) -> None:
@@ -108,7 +121,7 @@ def test_an_empty_review_is_answered_with_a_sentence(page: Page) -> None:
 
 
 def test_a_file_is_judged_and_comes_back(page: Page, tmp_path: Path) -> None:
-    """Every row in its order with quotes and line breaks whole, progress to the end, bad rows with their reason."""
+    """All rows in order, quotes and line breaks whole; progress to the end; bad rows' reasons."""
     rows = [[str(n), f'Title, "{n}"', "" if n == 5 else f"two\nlines {n}"] for n in range(700)]
     rows[6] = ["6", "", ""]
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
@@ -126,5 +139,10 @@ def test_a_file_is_judged_and_comes_back(page: Page, tmp_path: Path) -> None:
     assert rows == [row[:3] for row in scored]
     assert "700 of 700 rows judged, 1 could not be" in page.inner_text("#batchtext")
     assert "both empty" in scored[6][6]
-    assert all(row[3] in {"negative", "positive"} and 0 <= float(row[4]) <= 1 for n, row in enumerate(scored) if n != 6)
+    assert ["1"] * 699 == [row[5] for n, row in enumerate(scored) if n != 6]
+    assert all(
+        row[3] in {"negative", "positive"} and 0 <= float(row[4]) <= 1
+        for n, row in enumerate(scored)
+        if n != 6
+    )
     assert 1 == page.evaluate("document.getElementById('progress').value")

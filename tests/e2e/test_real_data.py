@@ -25,7 +25,7 @@ def test_one_batch_of_real_reviews_is_learned(real: Workspace) -> None:
 
 
 def test_all_batches_reach_the_published_level(real: Workspace) -> None:
-    """All rows give at least 91 % on the test rows, what linear models are known to reach on this many reviews."""
+    """All rows give at least 91 % on the test rows, as linear models are known to on so many."""
     answers = real.ok("pipeline.run", "train", "--batches", "all")
 
     assert answers["evaluate"]["metrics"]["accuracy"] >= 0.91
@@ -36,7 +36,7 @@ def test_all_batches_reach_the_published_level(real: Workspace) -> None:
 
 
 def test_a_damaged_model_is_kept_back(real: Workspace, real_data: Path) -> None:
-    """Trained on the same rows with every fifth label flipped, it loses against the champion, and the gate says why."""
+    """With every fifth label flipped, it loses against the champion, and the gate says why."""
     real.ok("pipeline.run", "train", "--batches", "0-3")
     flipped = real.path / "flipped.zip"
     _flip_labels(real_data, flipped)
@@ -58,6 +58,9 @@ def _flip_labels(source: Path, target: Path) -> None:
     other = {b'"1"': b'"2"', b'"2"': b'"1"'}
     with zipfile.ZipFile(source) as before, zipfile.ZipFile(target, "w") as after:
         lines = before.read("train.csv").splitlines(keepends=True)
-        turned = [other[line[:3]] + line[3:] if place % 5 == 0 else line for place, line in enumerate(lines)]
+        turned = [
+            other[line[:3]] + line[3:] if place % 5 == 0 else line
+            for place, line in enumerate(lines)
+        ]
         after.writestr("train.csv", b"".join(turned))
         after.writestr("test.csv", before.read("test.csv"))

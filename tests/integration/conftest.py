@@ -1,38 +1,36 @@
 """Real services on loopback: an S3 API, a web server that can break off, MLflow's own server."""
 
 import os
-import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
 from tests.conftest import ROOT, Workspace
+from tests.integration.api_process import Api, put_model, ready
+from tests.integration.lease_holder import SECONDS, Holder
+from tests.integration.processes import free_port, kill_family
+from tests.integration.s3_server import S3Server, serving_s3
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+__all__ = ["MlflowServer", "WebServer", "free_port", "kill_family"]
 
 
 @pytest.fixture(scope="session")
-def s3_address() -> Iterator[str]:
-    """The S3 API of moto, in this process."""
-    from moto.server import ThreadedMotoServer
+def s3() -> Iterator[S3Server]:
+    """The S3 API of moto, in this process, and what it was asked for."""
+    with serving_s3() as server:
+        yield server
 
-    server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+
+@pytest.fixture(scope="session")
+def s3_address(s3: S3Server) -> str:
+    return s3.address
 
 
 @pytest.fixture
@@ -51,9 +49,36 @@ def bucket(workspace: Workspace, s3_address: str, request: pytest.FixtureRequest
     return name
 
 
+@pytest.fixture
+def on_s3(workspace: Workspace, bucket: str) -> Workspace:
+    """A workspace whose data lies in S3, with leases of few seconds."""
+    workspace.set(REVIEWS_DATA_DIR=f"s3://{bucket}/some/prefix", REVIEWS_LEASE_SECONDS=str(SECONDS))
+    return workspace
+
+
+@pytest.fixture
+def holder(workspace: Workspace) -> Iterator[Callable[[], Holder]]:
+    """Starts a process that holds the lease, and ends it with the test."""
+    started: list[Holder] = []
+
+    def start() -> Holder:
+        started.append(Holder(workspace))
+        return started[-1]
+
+    yield start
+    for one in started:
+        kill_family(one.process)
+        for pipe in (one.process.stdin, one.process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
 @dataclass
 class WebServer:
-    """Serves bytes by path, with ETag and Range; can break off after some bytes and answer with a status."""
+    """Serves bytes by path, with ETag and Range.
+
+    It can break off after some bytes, and answer with a status.
+    """
 
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
@@ -115,7 +140,8 @@ def start_mlflow(folder: Path, store: Path, port: int) -> MlflowServer:
     process = subprocess.Popen(
         [
             str(program), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-            "--backend-store-uri", f"sqlite:///{store}", "--artifacts-destination", str(folder / "artifacts"),
+            "--backend-store-uri", f"sqlite:///{store}",
+            "--artifacts-destination", str(folder / "artifacts"),
         ],
         cwd=folder,
         env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
@@ -135,17 +161,6 @@ def start_mlflow(folder: Path, store: Path, port: int) -> MlflowServer:
     pytest.fail("MLflow's server did not start")
 
 
-def kill_family(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process we started and its children."""
-    try:
-        parent = psutil.Process(process.pid)
-    except psutil.NoSuchProcess:
-        return
-    for child in (*parent.children(recursive=True), parent):
-        child.kill()
-    process.wait(30)
-
-
 @pytest.fixture
 def mlflow_server(tmp_path: Path, migrated_store: Path) -> Iterator[MlflowServer]:
     folder = tmp_path / "server"
@@ -155,6 +170,24 @@ def mlflow_server(tmp_path: Path, migrated_store: Path) -> Iterator[MlflowServer
     server = start_mlflow(folder, store, free_port())
     yield server
     kill_family(server.process)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for an API: version 1 is the model in it."""
+    (tmp_path / "model").mkdir()
+    put_model(tmp_path / "model", 1, "1")
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """One API for the tests that only ask."""
+    folder = tmp_path_factory.mktemp("api")
+    (folder / "model").mkdir()
+    put_model(folder / "model", 1, "1")
+    with ready(folder) as started:
+        yield started
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ import pytest
 
 from tests.conftest import Workspace
 
-GOOD = b"".join(b'"2","Great","I love it so much %d"\n"1","Bad","It broke in a day %d"\n' % (i, i) for i in range(30))
+GOOD = b"".join(
+    b'"2","Great","I love it so much %d"\n"1","Bad","It broke in a day %d"\n' % (i, i)
+    for i in range(30)
+)
 
 
 def archive(**members: bytes) -> bytes:
@@ -35,7 +38,11 @@ def damaged_inside() -> bytes:
         ("two.zip", archive(train_csv=GOOD, train_jsonl=b"{}"), "which one is meant?"),
         ("empty.csv", b"", "is empty"),
         ("empty.zip", archive(train_csv=b"", test_csv=GOOD), "is empty"),
-        ("two_columns.csv", b'"1","only a title"\n' * 20, "20 wrong_number_of_columns. The first: line 1"),
+        (
+            "two_columns.csv",
+            b'"1","only a title"\n' * 20,
+            "20 wrong_number_of_columns. The first: line 1",
+        ),
         ("four_columns.csv", b'"1","a","b","c"\n' * 20, "20 wrong_number_of_columns"),
         ("labels.csv", b'"good","a","b"\n' * 20, "20 invalid_label"),
         ("header.csv", b"stars,headline,body\n" + GOOD[:0], "1 invalid_label"),
@@ -43,14 +50,18 @@ def damaged_inside() -> bytes:
         ("reviews.xlsx", b"PK", "names no known format"),
     ],
 )  # fmt: skip
-def test_a_source_without_usable_rows_is_refused(workspace: Workspace, name: str, content: bytes, said: str) -> None:
+def test_a_source_without_usable_rows_is_refused(
+    workspace: Workspace, name: str, content: bytes, said: str
+) -> None:
     """Exit code 3, a sentence about what is wrong, and no data file left behind."""
     (workspace.path / name).write_bytes(content)
     result = workspace.run("data.ingest", "--source", name)
 
     assert 3 == result.code
     assert said in result.err
-    assert [] == [path for path in workspace.data.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert [] == [
+        path for path in workspace.data.rglob("*") if path.is_file() and path.suffix != ".lock"
+    ]
 
 
 def test_an_empty_folder_is_refused(workspace: Workspace) -> None:
@@ -75,7 +86,7 @@ def test_an_empty_folder_is_refused(workspace: Workspace) -> None:
     ],
 )
 def test_a_broken_row_costs_one_row(workspace: Workspace, broken: bytes, reason: str) -> None:
-    """The rows around it are ingested, it is counted with its reason and kept for people to look at."""
+    """The rows around it are ingested; it is counted with its reason and kept to be looked at."""
     Path("train.csv").write_bytes(GOOD + broken + GOOD.replace(b"it", b"this"))
     counts = workspace.ok("data.ingest", "--source", "train.csv")
     aside = pl.read_parquet(workspace.data / "raw/quarantine.parquet")
@@ -98,7 +109,7 @@ def test_a_header_with_our_names_is_a_header(workspace: Workspace) -> None:
 
 
 def test_limits_of_the_validation_stop_with_the_rows_file(workspace: Workspace) -> None:
-    """Over a limit: exit code 3, the shares, the settings' names, and where the rows are. Twice the same."""
+    """Over a limit: exit 3, shares, settings, where the rows are; a second run says the same."""
     Path("train.csv").write_bytes(GOOD * 2)
     workspace.ok("data.ingest", "--source", "train.csv")
     for _ in range(2):
@@ -116,8 +127,15 @@ def test_limits_of_the_validation_stop_with_the_rows_file(workspace: Workspace) 
 
 def test_the_quality_page_needs_nothing_from_outside(workspace: Workspace) -> None:
     """The page holds its plots and names no other address; hostile names are only text in it."""
-    Path("<script>.jsonl").write_bytes(b'{"polarity": 1, "title": "a", "text": "This is it %d"}\n' * 30)
-    workspace.set(REVIEWS_MAX_DUPLICATES="1", REVIEWS_MAX_OVERLAP="1", REVIEWS_MIN_CLASS="0", REVIEWS_TEST_SHARE="0")
+    Path("<script>.jsonl").write_bytes(
+        b'{"polarity": 1, "title": "a", "text": "This is it %d"}\n' * 30
+    )
+    workspace.set(
+        REVIEWS_MAX_DUPLICATES="1",
+        REVIEWS_MAX_OVERLAP="1",
+        REVIEWS_MIN_CLASS="0",
+        REVIEWS_TEST_SHARE="0",
+    )
     result = workspace.run("data.ingest", "--source", "<script>.jsonl")
     assert 3 == result.code
     assert "too few to hold out" in result.err

@@ -27,13 +27,20 @@ def files(folder: Path) -> dict[str, str]:
 
 def visible(folder: Path) -> dict[str, str]:
     """Return the digest of every file that is not one written aside."""
-    return {name: digest for name, digest in files(folder).items() if not name.rpartition("/")[2].startswith(".")}
+    return {
+        name: digest
+        for name, digest in files(folder).items()
+        if not name.rpartition("/")[2].startswith(".")
+    }
 
 
 def kill_while_writing(workspace: Workspace, folder: Path, *words: str) -> None:
     """Start a command and kill it -9 as soon as it has begun to write its files aside."""
     process = subprocess.Popen(
-        workspace.command(*words), cwd=workspace.path, env=workspace.environment(), stdout=subprocess.DEVNULL
+        workspace.command(*words),
+        cwd=workspace.path,
+        env=workspace.environment(),
+        stdout=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -58,7 +65,7 @@ def test_a_killed_ingest(workspace: Workspace) -> None:
 
 
 def test_a_killed_preprocess(workspace: Workspace) -> None:
-    """Killed the first time nothing is visible; killed when run again the former files stay whole and vouched for."""
+    """Killed at first nothing is visible; killed later, the former files stay vouched for."""
     workspace.set(REVIEWS_BATCHES="1")
     workspace.ok("data.ingest", "--source", "synthetic:150000@5")
     workspace.ok("data.split_batches")
@@ -99,9 +106,11 @@ def test_a_read_only_folder(workspace: Workspace) -> None:
 
 
 def test_a_disk_that_fills_up_in_training(small: Workspace) -> None:
-    """Where the features find no room, training ends with exit code 5 and a sentence; the data is untouched."""
+    """Without room for the features it ends with exit code 5 and a sentence, the data untouched."""
     before = files(small.data)
-    code, out, err = on_small_disk(small, "size=64k", "pipeline.train --batches 0", "REVIEWS_CACHE_DIR")
+    code, out, err = on_small_disk(
+        small, "size=64k", "pipeline.train --batches 0", "REVIEWS_CACHE_DIR"
+    )
 
     assert 5 == code, err
     assert "The disk is full" in err
@@ -113,11 +122,17 @@ def test_a_disk_that_fills_up_in_training(small: Workspace) -> None:
 def on_small_disk(
     workspace: Workspace, options: str, command: str, variable: str = "REVIEWS_DATA_DIR"
 ) -> tuple[int, str, str]:
-    """Run a command with its data on a tmpfs of its own mount namespace; return code, files left, stderr."""
+    """Run a command with its data on a tmpfs of its own mount namespace.
+
+    It returns the exit code, the files left, and stderr.
+    """
     disk = workspace.path / "disk"
     disk.mkdir()
     probe = ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", str(disk)]
-    if shutil.which("unshare") is None or subprocess.run(probe, capture_output=True, check=False).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run(probe, capture_output=True, check=False).returncode
+    ):
         pytest.skip("mount namespaces are not allowed here")
     workspace.set(**{variable: str(disk)})
     script = (
@@ -134,7 +149,7 @@ def on_small_disk(
 
 def test_two_runs_at_once(workspace: Workspace) -> None:
     """The second of two ingests is told that the first is running; the first is not disturbed."""
-    with workspace.context().storage.lock("ingest"):
+    with workspace.context().storage.lease("ingest"):
         second = workspace.process("data.ingest", "--source", "synthetic:100@1")
     first = workspace.process("data.ingest", "--source", "synthetic:100@1")
 
@@ -162,13 +177,17 @@ def test_an_interrupt_from_the_keyboard(workspace: Workspace) -> None:
 
 
 def test_a_terminated_step(tracked: Workspace) -> None:
-    """SIGTERM ends a step as Ctrl-C does: exit code 143, a sentence, no version, and a run marked as killed."""
+    """SIGTERM is Ctrl-C: exit code 143, a sentence, no version, and a run marked as killed."""
     tracked.set(REVIEWS_BATCHES="1", REVIEWS_HASHED_EPOCHS="100", REVIEWS_HASHED_PATIENCE="100")
-    for module in ("data.ingest --source=synthetic:20000@5", "data.split_batches", "data.preprocess_batch --batch=0"):
+    for module in (
+        "data.ingest --source=synthetic:20000@5",
+        "data.split_batches",
+        "data.preprocess_batch --batch=0",
+    ):
         tracked.ok(*module.split())
     process = subprocess.Popen(
-        tracked.command("pipeline.train", "--batches", "0"), cwd=tracked.path, env=tracked.environment(),
-        stderr=subprocess.PIPE, text=True,
+        tracked.command("pipeline.train", "--batches", "0"), cwd=tracked.path,
+        env=tracked.environment(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and "RUNNING" not in _statuses(tracked):
@@ -185,14 +204,17 @@ def test_a_terminated_step(tracked: Workspace) -> None:
 
 def _statuses(tracked: Workspace) -> list[str]:
     client = tracked.mlflow()
-    return [run.info.status for run in client.search_runs([e.experiment_id for e in client.search_experiments()])]
+    return [
+        run.info.status
+        for run in client.search_runs([e.experiment_id for e in client.search_experiments()])
+    ]
 
 
 @pytest.mark.parametrize("by_then_active", [True, False])
 def test_a_start_that_is_stopped_leaves_no_open_run(
     tracked: Workspace, monkeypatch: pytest.MonkeyPatch, *, by_then_active: bool
 ) -> None:
-    """The signal comes when the store has the run, and MLflow's start_run has not returned it yet."""
+    """The signal comes when the store has the run, and MLflow's start_run has not returned it."""
     start_run = mlflow.start_run
 
     def stopped(**words: Any) -> None:

@@ -5,12 +5,12 @@ import json
 import polars as pl
 import pytest
 
-from src.model.text import clean_field
+from src.model.core.text import clean_field
 from tests.conftest import Workspace
 
 
 def test_the_curve_shows_what_each_batch_added(tracked: Workspace, small: Workspace) -> None:
-    """A point per batch, gains over the one before, an answer, a plot and a run; nothing is registered."""
+    """A point per batch, gains, an answer, a plot and a run, and nothing is registered."""
     answer = small.ok("pipeline.curve", "--batches", "0 1")
     shown = small.run("pipeline.curve", "--batches", "0 1").out
     client = tracked.mlflow()
@@ -20,11 +20,15 @@ def test_the_curve_shows_what_each_batch_added(tracked: Workspace, small: Worksp
 
     assert (1, 2, None) == (first["batches"], second["batches"], first["gain"])
     assert first["rows"] < second["rows"]
-    assert second["accuracy"] - first["accuracy"] == pytest.approx(second["gain"]["accuracy_difference"])
+    assert second["accuracy"] - first["accuracy"] == pytest.approx(
+        second["gain"]["accuracy_difference"]
+    )
     assert answer["answer"].startswith(("Yes: from", "No: from"))
     assert "Is retraining still worth it?" in shown
     assert 2 == len(client.get_metric_history(runs[0].info.run_id, "curve.accuracy"))
-    assert {"curve.json", "plots"} == {item.path for item in client.list_artifacts(runs[0].info.run_id)}
+    assert {"curve.json", "plots"} == {
+        item.path for item in client.list_artifacts(runs[0].info.run_id)
+    }
     assert (small.data / "reports/curve.png").read_bytes().startswith(b"\x89PNG")
     assert small.context().registry.get(1) is None
     assert [] == [path.name for path in (small.path / "cache").glob("tmp*")]
@@ -42,10 +46,16 @@ def test_a_version_can_be_rebuilt_bit_by_bit(small: Workspace, learner: str) -> 
     """Whatever the settings are now: the version's own parameters decide."""
     small.set(REVIEWS_LEARNER=learner, REVIEWS_SEED="7")
     small.ok("pipeline.train", "--batches", "0")
-    small.set(REVIEWS_LEARNER="hashed", REVIEWS_SEED="8", REVIEWS_HASHED_EPOCHS="1", REVIEWS_TFIDF_C="2")
+    small.set(
+        REVIEWS_LEARNER="hashed", REVIEWS_SEED="8", REVIEWS_HASHED_EPOCHS="1", REVIEWS_TFIDF_C="2"
+    )
     answer = small.ok("pipeline.reproduce", "--model-version", "1")
 
-    assert (True, [], []) == (answer["identical"], answer["differences"], answer["provenance_differences"])
+    assert (True, [], []) == (
+        answer["identical"],
+        answer["differences"],
+        answer["provenance_differences"],
+    )
 
 
 def test_a_warm_start_can_be_rebuilt_too(small: Workspace) -> None:
@@ -57,19 +67,21 @@ def test_a_warm_start_can_be_rebuilt_too(small: Workspace) -> None:
 
 
 def test_what_differs_is_said_exactly(small: Workspace) -> None:
-    """A model whose weights are not those of its record: exit 4, the files, and how far the answers differ."""
+    """Weights that are not those of the record: exit 4, the files, and how far answers differ."""
     import shutil
 
-    from src.model.artifact import read_description
-    from src.model.classifier import SentimentClassifier
+    from src.model.core.models import load_artifact
+    from src.model.core.models.hashed import SentimentClassifier
 
     small.ok("pipeline.train", "--batches", "0")
     context = small.context()
     version = context.registry.get(1)
     assert version is not None
     folder = context.registry.fetch(version)
-    training = read_description(folder)["training"] | {"code_sha256": "0" * 64}
-    SentimentClassifier.load(folder).pruned(700_000).save(folder, training)
+    model, artifact = load_artifact(folder)
+    assert isinstance(model, SentimentClassifier)
+    training = artifact.training.model_copy(update={"code_sha256": "0" * 64})
+    model.pruned(700_000).save(folder, training)
     shutil.make_archive(str(small.data / "models/1"), "zip", folder)
     result = small.run("pipeline.reproduce", "--model-version", "1", "--json")
     shown = small.run("pipeline.reproduce", "--model-version", "1").out
@@ -98,8 +110,10 @@ def test_other_data_is_not_trained_on(small: Workspace) -> None:
     assert (2, True) == (missing.code, "There is no model version 5" in missing.err)
 
 
-def test_findings_name_near_duplicates_and_suspicious_labels(tracked: Workspace, workspace: Workspace) -> None:
-    """Reviews of which a word or the label was changed are among what people are given to look at."""
+def test_findings_name_near_duplicates_and_suspicious_labels(
+    tracked: Workspace, workspace: Workspace
+) -> None:
+    """Reviews with a changed word or label are among what people are given to look at."""
     workspace.ok("data.ingest", "--source", "synthetic:4000@3?label_noise=0")
     rows = pl.read_parquet(workspace.data / "raw/train.parquet").select("polarity", "title", "text")
     twins = rows.head(20).with_columns(text=pl.col("text") + " Anyway.")
@@ -107,9 +121,9 @@ def test_findings_name_near_duplicates_and_suspicious_labels(tracked: Workspace,
     folder = workspace.path / "reviews"
     folder.mkdir()
     pl.concat([rows.head(-40), twins, wrong]).write_csv(folder / "train.csv")
-    pl.read_parquet(workspace.data / "raw/test.parquet").select("polarity", "title", "text").write_csv(
-        folder / "test.csv"
-    )
+    pl.read_parquet(workspace.data / "raw/test.parquet").select(
+        "polarity", "title", "text"
+    ).write_csv(folder / "test.csv")
     workspace.set(REVIEWS_BATCHES="2")
     workspace.ok("data.ingest", "--source", str(folder))
     for words in (("split_batches",), ("preprocess_batch", "--batch", "all"), ("preprocess_test",)):

@@ -17,7 +17,7 @@ _OF_ONE_HOP = {"host", "content-length", "transfer-encoding", "connection"}
 
 @dataclass
 class Proxy:
-    """Stands before a real MLflow server and, once a path contains `breaks_at`, behaves as `fault` says."""
+    """Stands before a real MLflow server; once a path has `breaks_at`, it does as `fault` says."""
 
     behind: str
     fault: str = ""
@@ -48,7 +48,11 @@ def proxy(mlflow_server: MlflowServer) -> Iterator[Proxy]:
                 self.close_connection = True
                 return
             if state.broken:
-                self._answer(500, b'{"error_code": "INTERNAL_ERROR", "message": "the database is on fire"}', {})
+                self._answer(
+                    500,
+                    b'{"error_code": "INTERNAL_ERROR", "message": "the database is on fire"}',
+                    {},
+                )
                 return
             answer = requests.request(
                 self.command, state.behind + self.path, data=body, timeout=60,
@@ -93,7 +97,10 @@ def proxy(mlflow_server: MlflowServer) -> Iterator[Proxy]:
 def test_a_server_that_is_down(small: Workspace) -> None:
     """Every tracked step ends with exit code 5 in under 30 seconds and says what to do."""
     small.set(MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    for words in (("data.ingest", "--source", "synthetic:100@1"), ("pipeline.train", "--batches", "0")):
+    for words in (
+        ("data.ingest", "--source", "synthetic:100@1"),
+        ("pipeline.train", "--batches", "0"),
+    ):
         begun = time.monotonic()
         result = small.process(*words)
 
@@ -118,8 +125,10 @@ def test_a_server_that_is_ill(small: Workspace, proxy: Proxy, fault: str) -> Non
 
 
 @pytest.mark.parametrize("fault", ["dies", "answers 500"])
-def test_a_server_that_dies_in_the_middle_of_a_run(small: Workspace, proxy: Proxy, fault: str) -> None:
-    """The fitted model is kept; when the server is back, the same command registers it without training again."""
+def test_a_server_that_dies_in_the_middle_of_a_run(
+    small: Workspace, proxy: Proxy, fault: str
+) -> None:
+    """The fitted model is kept, and registered without training again once the server is back."""
     small.set(MLFLOW_TRACKING_URI=proxy.address)
     proxy.fault, proxy.breaks_at = fault, "logged-models"
     begun = time.monotonic()
@@ -140,7 +149,9 @@ def test_a_server_that_dies_in_the_middle_of_a_run(small: Workspace, proxy: Prox
     assert 1 == small.ok("pipeline.evaluate")["model_version"]
 
 
-def test_data_that_was_ingested_while_mlflow_failed_is_recorded_later(workspace: Workspace, proxy: Proxy) -> None:
+def test_data_that_was_ingested_while_mlflow_failed_is_recorded_later(
+    workspace: Workspace, proxy: Proxy
+) -> None:
     """The files are kept, and the next run records them although there is nothing left to do."""
     workspace.set(MLFLOW_TRACKING_URI=proxy.address)
     proxy.fault, proxy.breaks_at = "dies", "runs/create"

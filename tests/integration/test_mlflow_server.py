@@ -8,26 +8,29 @@ import psutil
 import requests
 
 from tests.conftest import ROOT, Workspace
-from tests.integration.conftest import free_port
+from tests.integration.processes import free_port
 
 PROGRAM = ("--mlflow", str(ROOT / ".venv-mlflow/bin/mlflow"))
 
 
 def test_up_status_down(tracked: Workspace) -> None:
-    """The server comes up over the same store, says so, shows earlier runs, and goes down with its children."""
+    """It comes up over the same store, says so, shows earlier runs, goes down with its children."""
     tracked.ok("data.ingest", "--source", "synthetic:100@1")
     port = str(free_port())
-    stopped = tracked.run("tracking.server", "status")
-    up = tracked.ok("tracking.server", "up", "--port", port, *PROGRAM)
-    again = tracked.ok("tracking.server", "up", "--port", port, *PROGRAM)
-    status = tracked.ok("tracking.server", "status")
+    stopped = tracked.run("mlflow_server", "status")
+    up = tracked.ok("mlflow_server", "up", "--port", port, *PROGRAM)
+    again = tracked.ok("mlflow_server", "up", "--port", port, *PROGRAM)
+    status = tracked.ok("mlflow_server", "status")
     tracked.set(MLFLOW_TRACKING_URI=up["address"])
     experiment = tracked.mlflow().get_experiment_by_name("amazon-reviews-training")
     (run,) = tracked.mlflow().search_runs([experiment.experiment_id])
     artifact = tracked.mlflow().list_artifacts(run.info.run_id)
     page = requests.get(up["address"], timeout=10)
-    family = [p.pid for p in (psutil.Process(up["pid"]), *psutil.Process(up["pid"]).children(recursive=True))]
-    down = tracked.ok("tracking.server", "down")
+    family = [
+        p.pid
+        for p in (psutil.Process(up["pid"]), *psutil.Process(up["pid"]).children(recursive=True))
+    ]
+    down = tracked.ok("mlflow_server", "down")
 
     assert (5, True) == (stopped.code, "is not running" in stopped.out)
     assert ("running", up["address"]) == (again["state"], again["address"])
@@ -36,14 +39,16 @@ def test_up_status_down(tracked: Workspace) -> None:
     assert ["manifest.json"] == [item.path for item in artifact]
     assert "<title>MLflow</title>" in page.text
     assert "stopped" == down["state"]
-    assert not [pid for pid in family if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
-    assert "stopped" == tracked.ok("tracking.server", "down")["state"]
+    assert not [
+        pid for pid in family if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"
+    ]
+    assert "stopped" == tracked.ok("mlflow_server", "down")["state"]
 
 
 def test_a_port_that_is_taken(tracked: Workspace) -> None:
     """Another program on the port is left alone and named as the reason."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        result = tracked.run("tracking.server", "up", "--port", str(taken.getsockname()[1]), *PROGRAM)
+        result = tracked.run("mlflow_server", "up", "--port", str(taken.getsockname()[1]), *PROGRAM)
 
     assert (2, True) == (result.code, "is taken by another program" in result.err)
 
@@ -54,16 +59,18 @@ def test_a_process_id_that_now_belongs_to_somebody_else(tracked: Workspace) -> N
 
     state = Path(".mlflow/server.json")
     state.parent.mkdir()
-    state.write_text(json.dumps({"pid": os.getpid(), "created": 1.0, "address": "http://127.0.0.1:1"}))
+    state.write_text(
+        json.dumps({"pid": os.getpid(), "created": 1.0, "address": "http://127.0.0.1:1"})
+    )
 
-    assert "stopped" == tracked.ok("tracking.server", "down")["state"]
+    assert "stopped" == tracked.ok("mlflow_server", "down")["state"]
 
 
 def test_a_server_that_does_not_start(tracked: Workspace) -> None:
     """The end of its log is shown; a missing program says how to get it."""
     tracked.set(MLFLOW_TRACKING_URI="sqlite:////proc/nowhere/mlflow.db")
-    failed = tracked.run("tracking.server", "up", "--port", str(free_port()), *PROGRAM)
-    missing = tracked.run("tracking.server", "up", "--port", str(free_port()), "--mlflow", "nothing")
+    failed = tracked.run("mlflow_server", "up", "--port", str(free_port()), *PROGRAM)
+    missing = tracked.run("mlflow_server", "up", "--port", str(free_port()), "--mlflow", "nothing")
 
     assert (5, True) == (failed.code, "did not start; its log ends" in failed.err)
     assert (2, True) == (missing.code, "nothing is missing" in missing.err)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from src.model.errors import GateError
+from src.model.core.errors import GateError
 from src.model.pipeline import promote
 from src.model.tracking.off import FileRegistry
 from tests.conftest import Workspace
@@ -23,6 +23,7 @@ NO_FLOORS = {
     "REVIEWS_PROMOTE_MIN_DIRECTIONAL": "0",
     "REVIEWS_PROMOTE_MIN_INVARIANCE": "0",
 }
+OUTCOME = ("decision", "model_version", "former_champion")
 
 
 def challenged(place: Workspace, **settings: str) -> int:
@@ -35,7 +36,7 @@ def challenged(place: Workspace, **settings: str) -> int:
 
 @pytest.fixture
 def weak(small: Workspace) -> Workspace:
-    """A workspace whose champion, version 1, has too few buckets to be good, and whose gate asks for little."""
+    """A workspace whose champion, version 1, has too few buckets; its gate asks for little."""
     small.set(**NO_FLOORS, REVIEWS_HASHED_BITS="8")
     small.ok("pipeline.train", "--batches", "0")
     small.ok("pipeline.evaluate")
@@ -50,27 +51,30 @@ def aliases(place: Workspace) -> dict[str, int]:
     return {alias: version.number for alias, version in found.items() if version}
 
 
-def test_a_better_model_is_promoted_and_the_decision_recorded(tracked: Workspace, weak: Workspace) -> None:
-    """Rules, comparison and slices are on the run and in the reports; the version's tags say the outcome."""
+def test_a_better_model_is_promoted_and_the_decision_recorded(
+    tracked: Workspace, weak: Workspace
+) -> None:
+    """Rules, comparison and slices are on the run and in the reports, the outcome in the tags."""
     challenged(weak)
     answer = weak.ok("pipeline.promote")
     client = tracked.mlflow()
     version = client.get_model_version("amazon-reviews-sentiment", "2")
     path = client.download_artifacts(version.run_id, "promotion.json", str(weak.path))
 
-    assert ("promoted", 2, 1) == tuple(answer[key] for key in ("decision", "model_version", "former_champion"))
+    assert ("promoted", 2, 1) == tuple(answer[key] for key in OUTCOME)
     assert answer["comparison"]["accuracy_difference"] > 0
     assert 14 == len(answer["rules"])
     assert all(rule["passed"] for rule in answer["rules"])
-    without_step = {key: value for key, value in answer.items() if key != "step"}
-    assert without_step == {k: v for k, v in json.loads(Path(path).read_text()).items() if k != "step"}
+    assert answer | {"step": ""} == json.loads(Path(path).read_text()) | {"step": ""}
     assert answer == json.loads((weak.data / "reports/promotion_2.json").read_text())
-    assert ("promoted", "none", "1") == tuple(version.tags[k] for k in ("gate", "gate.rules_missed", "gate.against"))
+    assert ("promoted", "none", "1") == tuple(
+        version.tags[k] for k in ("gate", "gate.rules_missed", "gate.against")
+    )
     assert {"champion": 2, "challenger": 2, "previous": 1} == aliases(weak)
 
 
 def test_a_model_like_the_champion_is_a_tie(weak: Workspace) -> None:
-    """With wide bounds every rule passes, but the same model again is not better: exit 4, aliases untouched."""
+    """The same model again passes every wide rule, but is not better: exit 4, aliases untouched."""
     weak.set(REVIEWS_HASHED_BITS="8", REVIEWS_SEED="43", REVIEWS_PROMOTE_MAX_ACCURACY_DROP="1")
     weak.set(REVIEWS_PROMOTE_MAX_LOG_LOSS_RISE="9", REVIEWS_PROMOTE_MAX_SLICE_DROP="1")
     weak.ok("pipeline.train", "--batches", "0")
@@ -78,14 +82,15 @@ def test_a_model_like_the_champion_is_a_tie(weak: Workspace) -> None:
     tie = weak.run("pipeline.promote", "--json")
     shown = weak.run("pipeline.promote").out
 
-    assert (4, "tie", []) == (tie.code, tie.json["decision"], [r for r in tie.json["rules"] if not r["passed"]])
+    missed = [rule for rule in tie.json["rules"] if not rule["passed"]]
+    assert (4, "tie", []) == (tie.code, tie.json["decision"], missed)
     assert "not better beyond chance; version 1 stays the champion" in shown
     assert "McNemar p" in shown
     assert {"champion": 1, "challenger": 2} == aliases(weak)
 
 
 def test_the_gate_keeps_a_bad_model_back(champion: Workspace) -> None:
-    """A model that misses a rule is kept: exit code 4, every rule with its figure, aliases untouched."""
+    """A model that misses a rule is kept: exit 4, every rule with its figure, aliases untouched."""
     challenged(champion, REVIEWS_PROMOTE_MIN_ACCURACY="0.999")
     kept = champion.run("pipeline.promote", "--json")
     shown = champion.run("pipeline.promote")
@@ -98,7 +103,7 @@ def test_the_gate_keeps_a_bad_model_back(champion: Workspace) -> None:
 
 
 def test_promotion_and_rollback(weak: Workspace) -> None:
-    """The next champion follows, and a rollback brings the former one back, as often as one likes."""
+    """The next champion follows, and a rollback brings the former back, as often as one likes."""
     weak.ok("pipeline.train", "--batches", "0 1")
     unjudged = weak.run("pipeline.promote")
     weak.ok("pipeline.evaluate")
@@ -107,7 +112,7 @@ def test_promotion_and_rollback(weak: Workspace) -> None:
     versions = [weak.ok("pipeline.promote", "--rollback")["model_version"] for _ in range(2)]
 
     assert (2, True) == (unjudged.code, "has not been evaluated" in unjudged.err)
-    assert ("promoted", 2, 1) == tuple(promoted[key] for key in ("decision", "model_version", "former_champion"))
+    assert ("promoted", 2, 1) == tuple(promoted[key] for key in OUTCOME)
     assert "unchanged" == unchanged["decision"]
     assert [1, 2] == versions
 
@@ -119,7 +124,8 @@ def test_a_model_that_was_rolled_back_is_not_promoted_again(weak: Workspace) -> 
     again = weak.ok("pipeline.run", "train", "--batches", "0 1")["promote"]
 
     assert ("kept", 2) == (again["decision"], again["model_version"])
-    assert ["not_rolled_back_before"] == [rule["name"] for rule in again["rules"] if not rule["passed"]]
+    missed = [rule["name"] for rule in again["rules"] if not rule["passed"]]
+    assert ["not_rolled_back_before"] == missed
     assert 2 == weak.ok("pipeline.promote", "--rollback")["model_version"]
 
 
@@ -134,7 +140,8 @@ def test_other_test_rows_than_the_champions(weak: Workspace) -> None:
     result = weak.run("pipeline.promote", "--json")
     again = weak.ok("pipeline.evaluate", "--model-version", "1")["metrics"]["accuracy"]
 
-    assert "unchanged" in unprocessed.out.lower()  # the only version is the champion: there is nothing to judge
+    # The only version is the champion: there is nothing to judge.
+    assert "unchanged" in unprocessed.out.lower()
     assert result.json["champion_evaluated_on_other_rows"]
     assert again == result.json["comparison"]["champion_accuracy"]
 
@@ -155,7 +162,7 @@ def test_a_challenger_judged_on_older_rows_is_evaluated_first(weak: Workspace) -
 def test_a_champion_whose_artifact_cannot_be_read(
     request: pytest.FixtureRequest, workspace: Workspace, tracking: str, damage: str
 ) -> None:
-    """Exit 3, both ways out named, aliases untouched; judged without it, the challenger can follow."""
+    """Exit 3, both ways out named, aliases untouched; without it, the challenger can follow."""
     if tracking == "mlflow":
         request.getfixturevalue("tracked")
     weak: Workspace = request.getfixturevalue("weak")
@@ -170,7 +177,9 @@ def test_a_champion_whose_artifact_cannot_be_read(
     assert "make model-rollback" in refused.err
     assert "ignore_champion=1" in refused.err
     assert {"champion": 1, "challenger": 2} == before
-    assert ("promoted", 1, None) == tuple(ignored[key] for key in ("decision", "former_champion", "comparison"))
+    assert ("promoted", 1, None) == tuple(
+        ignored[key] for key in ("decision", "former_champion", "comparison")
+    )
     assert {"champion": 2, "challenger": 2, "previous": 1} == aliases(weak)
 
 
@@ -180,7 +189,8 @@ def _damage(place: Workspace, damage: str, tracking: str) -> None:
         archive.unlink() if damage == "gone" else archive.write_bytes(archive.read_bytes()[:1000])
         return
     version = place.mlflow().get_model_version("amazon-reviews-sentiment", "1")
-    (weights,) = (p for p in Path("mlruns").rglob("model.safetensors") if version.source.rsplit("/", 1)[-1] in str(p))
+    folder = version.source.rsplit("/", 1)[-1]
+    (weights,) = (p for p in Path("mlruns").rglob("model.safetensors") if folder in str(p))
     if damage == "gone":
         shutil.rmtree(weights.parents[2])
     else:
@@ -197,12 +207,12 @@ def test_a_registry_without_versions(workspace: Workspace, words: tuple[str, ...
 
 
 def test_two_promotions_on_one_machine_come_one_after_the_other(weak: Workspace) -> None:
-    """Started together, one promotes and the other finds the work done; both say the same champion."""
+    """Started together, one promotes and the other finds it done; both say the same champion."""
     challenged(weak)
     started = [
         subprocess.Popen(
-            weak.command("pipeline.promote", "--json"), cwd=weak.path, env=weak.environment(), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            weak.command("pipeline.promote", "--json"), cwd=weak.path, env=weak.environment(),
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         for _ in range(2)
     ]  # fmt: skip
@@ -213,7 +223,7 @@ def test_two_promotions_on_one_machine_come_one_after_the_other(weak: Workspace)
 
 
 class RivalRegistry(FileRegistry):
-    """A registry in which somebody on another machine promotes version `rival` at a moment of the test's choosing."""
+    """A registry in which another machine promotes version `rival` at a moment the test chooses."""
 
     rival, when = 0, ""
 
@@ -224,9 +234,12 @@ class RivalRegistry(FileRegistry):
 
 
 @pytest.mark.parametrize(
-    ("when", "said"), [("previous", "was promoted at the same time"), ("champion", "was promoted at the same time")]
+    ("when", "said"),
+    [("previous", "was promoted at the same time"), ("champion", "was promoted at the same time")],
 )
-def test_a_promotion_elsewhere_at_the_same_time_is_noticed(weak: Workspace, when: str, said: str) -> None:
+def test_a_promotion_elsewhere_at_the_same_time_is_noticed(
+    weak: Workspace, when: str, said: str
+) -> None:
     """Whoever loses the race says so and does not claim to have won, unless it came last."""
     challenged(weak)
     third = challenged(weak, REVIEWS_SEED="43")
@@ -258,7 +271,7 @@ def test_a_way_back_that_leads_nowhere_is_refused(weak: Workspace) -> None:
 
 
 def test_a_lost_index_does_not_cost_a_model(weak: Workspace) -> None:
-    """Models that the index does not know are not written over; an index of another shape is refused."""
+    """Models the index does not know are not written over; an index of another shape is refused."""
     before = (weak.data / "models/1.zip").read_bytes()
     (weak.data / "models/index.json").unlink()
     number = weak.ok("pipeline.train", "--batches", "0 1")["model_version"]
@@ -271,7 +284,7 @@ def test_a_lost_index_does_not_cost_a_model(weak: Workspace) -> None:
 
 
 def test_a_champion_that_changed_while_it_was_judged_is_noticed(weak: Workspace) -> None:
-    """The challenger was compared with a champion that is none any more: nothing moves, exit code 4."""
+    """The challenger was compared with a former champion: nothing moves, exit code 4."""
     challenged(weak)
     registry = weak.context().registry
     first, second = registry.get(1), registry.get(2)

@@ -1,4 +1,4 @@
-"""Training that cannot work ends with a sentence and the right exit code, and leaves the data as it was."""
+"""Training that cannot work ends in a sentence and the right exit code, and changes no data."""
 
 from pathlib import Path
 
@@ -24,7 +24,9 @@ def prepare(workspace: Workspace, lines: list[str]) -> None:
         ([f'"2","t","text {n}"\n' for n in range(60)], "training rows are positive"),
     ],
 )
-def test_too_few_rows_or_one_label_is_bad_data(workspace: Workspace, lines: list[str], said: str) -> None:
+def test_too_few_rows_or_one_label_is_bad_data(
+    workspace: Workspace, lines: list[str], said: str
+) -> None:
     """Exit 3, a sentence, no model."""
     prepare(workspace, lines)
     refused = workspace.run("pipeline.train", "--batches", "0")
@@ -35,7 +37,7 @@ def test_too_few_rows_or_one_label_is_bad_data(workspace: Workspace, lines: list
 
 
 def test_diverging_training_stops_and_keeps_the_data(small: Workspace) -> None:
-    """Exit 4, the way out named, nothing registered, no file left in the cache, and a lower rate works at once."""
+    """Exit 4, the way out named, nothing registered, no file left; a lower rate works at once."""
     before = {path.name: path.read_bytes() for path in (small.data / "processed").iterdir()}
     small.set(REVIEWS_HASHED_LEARNING_RATE="1e30")
     stopped = small.run("pipeline.train", "--batches", "0 1")
@@ -51,7 +53,7 @@ def test_diverging_training_stops_and_keeps_the_data(small: Workspace) -> None:
 
 
 def test_a_pruned_model_is_trained_on_demand(small: Workspace) -> None:
-    """REVIEWS_HASHED_MAX_BYTES bounds the registered model; too small a bound is refused with the least there is."""
+    """REVIEWS_HASHED_MAX_BYTES bounds the model; too small a bound is refused with the least."""
     small.set(REVIEWS_HASHED_MAX_BYTES="700000")
     answer = small.ok("pipeline.train", "--batches", "0 1")
     small.set(REVIEWS_HASHED_MAX_BYTES="1000")

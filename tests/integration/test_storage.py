@@ -1,10 +1,13 @@
 """Both kinds of storage keep the same promises."""
 
+import hashlib
+
 import pytest
 
-from src.model.data.storage import Storage
-from src.model.errors import SettingsError, StorageError, UsageError
+from src.model.core.errors import SettingsError, StorageError
+from src.model.files.storage import Storage, Stored
 from tests.conftest import Workspace
+from tests.integration.lease_holder import put
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -14,13 +17,8 @@ def storage(request: pytest.FixtureRequest, workspace: Workspace) -> Storage:
     return workspace.context().storage
 
 
-def put(storage: Storage, key: str, content: str) -> None:
-    with storage.writing(key) as path:
-        path.write_text(content)
-
-
 def test_what_is_written_can_be_read(storage: Storage) -> None:
-    """A file is there with its content and size once the block has ended, and can be replaced and removed."""
+    """A file is there, whole, once the block has ended, and can be replaced and removed."""
     assert storage.size("a/b.txt") is None
     put(storage, "a/b.txt", "first")
     assert ("first", 5) == (storage.path("a/b.txt").read_text(), storage.size("a/b.txt"))
@@ -47,10 +45,29 @@ def test_reading_what_is_not_there_names_it(storage: Storage) -> None:
         storage.path("nothing.txt")
 
 
-def test_one_process_holds_a_lock(storage: Storage) -> None:
-    """Two runs of a step on the same data exclude each other."""
-    with storage.lock("ingest"), pytest.raises(UsageError, match="Another process"), storage.lock("ingest"):
-        pass
+def test_a_file_is_known_by_its_content(storage: Storage, workspace: Workspace) -> None:
+    """The digest and the size of a file are those of its bytes, for writer and reader alike."""
+    content = "café\n" * 1000
+    put(storage, "a/b.txt", content)
+    expected = Stored(hashlib.sha256(content.encode()).hexdigest(), len(content.encode()))
+    other = workspace.context().storage
+    before = storage.stored("a/b.txt"), other.stored("a/b.txt")
+    put(other, "a/b.txt", "other")
+    with pytest.raises(StorageError, match=r"nothing\.txt does not exist"):
+        storage.stored("nothing.txt")
+
+    assert (expected, expected) == before
+    assert 5 == storage.stored("a/b.txt").bytes == other.stored("a/b.txt").bytes
+
+
+def test_keys_are_listed_below_a_prefix(storage: Storage) -> None:
+    """All of them, sorted, none of its neighbours; nothing where there is nothing."""
+    for key in ("models/2.zip", "models/10.zip", "models/old/1.zip", "models.txt", "raw/a.csv"):
+        put(storage, key, key)
+    storage.remove("raw/a.csv")
+
+    assert ["models/10.zip", "models/2.zip", "models/old/1.zip"] == storage.list("models/")
+    assert [] == storage.list("raw/") == storage.list("nowhere/")
 
 
 def test_an_unknown_scheme_is_refused(workspace: Workspace) -> None:
@@ -61,21 +78,8 @@ def test_an_unknown_scheme_is_refused(workspace: Workspace) -> None:
         _ = workspace.context().storage
 
 
-def test_an_s3_that_does_not_answer_is_said(workspace: Workspace) -> None:
-    """No S3 at the address: exit code 5 and a way out, not a traceback."""
-    workspace.set(
-        REVIEWS_DATA_DIR="s3://bucket/prefix", AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_ACCESS_KEY_ID="x",
-        AWS_SECRET_ACCESS_KEY="x",
-    )  # fmt: skip
-    result = workspace.run("data.split_batches")
-
-    assert 5 == result.code
-    assert "could not be read or written" in result.err
-    assert "credentials" in result.err
-
-
 def test_the_data_pipeline_runs_on_s3(workspace: Workspace, bucket: str) -> None:
-    """Ingest to preprocess work with all files in a bucket, and give the bytes they give on a disk."""
+    """Ingest to preprocess work with all files in a bucket, and give the bytes of a disk."""
     digests = []
     for place in ("data", f"s3://{bucket}/team/reviews"):
         workspace.set(REVIEWS_DATA_DIR=place)
@@ -86,6 +90,11 @@ def test_the_data_pipeline_runs_on_s3(workspace: Workspace, bucket: str) -> None
         again = workspace.ok("data.preprocess_batch", "--batch", "all")
         assert 10 == again["skipped"]
         storage = workspace.context().storage
-        digests.append([storage.path(f"processed/train_batch_{k}.manifest.json").read_bytes() for k in range(10)])
+        digests.append(
+            [
+                storage.path(f"processed/train_batch_{k}.manifest.json").read_bytes()
+                for k in range(10)
+            ]
+        )
 
     assert digests[0] == digests[1]

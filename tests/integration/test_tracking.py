@@ -1,4 +1,4 @@
-"""Runs, versions and aliases: MLflow on SQLite, MLflow's server, and plain files keep the same promises."""
+"""Runs, versions and aliases: MLflow on SQLite, its server and plain files promise the same."""
 
 import json
 from pathlib import Path
@@ -8,23 +8,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from src.model.core.errors import TrackingError, UsageError
+from src.model.core.settings import TfidfSettings
 from src.model.data.synthetic import generate, parse
-from src.model.errors import TrackingError, UsageError
 from src.model.learners.base import Reviews
 from src.model.learners.tfidf import TfidfLearner
-from src.model.pipeline.inputs import reviews
 from src.model.tracking.base import Version, resolve
-from tests.conftest import Workspace
+from src.model.training.examples import reviews
+from tests.conftest import Workspace, training
 from tests.integration.conftest import MlflowServer
 
 TRAIN: Reviews = reviews(next(generate(parse("synthetic:400@2")))[1])
-MODEL = TfidfLearner(2_000, 2, 4.0, 1).fit(lambda: iter([TRAIN]), TRAIN, lambda *_: None).model
+SETTINGS = TfidfSettings(max_features=2_000, min_df=2, c=4.0)
+MODEL = TfidfLearner(SETTINGS, 1).fit(lambda: iter([TRAIN]), TRAIN, lambda *_: None).model
+EXPECTED = MODEL.read(TRAIN.titles, TRAIN.texts).probability
 
 
 @pytest.fixture(params=["files", "sqlite", "server"])
 def place(request: pytest.FixtureRequest, workspace: Workspace, tmp_path: Path) -> Workspace:
     """A workspace whose registry is one of the three, with a saved model beside it."""
-    MODEL.save(tmp_path / "model", {"batches": "0"})
+    MODEL.save(tmp_path / "model", training())
     if request.param == "sqlite":
         request.getfixturevalue("tracked")
     elif request.param == "server":
@@ -89,25 +92,27 @@ def test_what_does_not_resolve_is_explained(place: Workspace, reference: str, sa
 
 
 def test_a_fetched_model_is_the_registered_one(place: Workspace) -> None:
-    """What comes back gives bit-equal probabilities."""
-    from src.model.learners import load_model
+    """What comes back has the same files, and gives bit-equal probabilities."""
+    from src.model.core.models import load_model
 
     version = register(place)
-    model = load_model(place.context().registry.fetch(version))
+    folder = place.context().registry.fetch(version)
+    model = load_model(folder)
 
-    assert (MODEL.predict_proba(TRAIN.titles, TRAIN.texts) == model.predict_proba(TRAIN.titles, TRAIN.texts)).all()
+    assert {"model.json", "model.safetensors"} == {path.name for path in folder.iterdir()}
+    assert EXPECTED.tolist() == model.read(TRAIN.titles, TRAIN.texts).probability.tolist()
 
 
 def test_mlflow_can_load_the_model_itself(tracked: Workspace) -> None:
-    """MLflow's own loader gives label and probability for a frame of title and text, bit-equal to ours."""
-    MODEL.save(tracked.path / "model", {})
+    """MLflow's own loader gives label and probability for title and text, bit-equal to ours."""
+    MODEL.save(tracked.path / "model", training())
     register(tracked)
     loaded = mlflow.pyfunc.load_model("models:/amazon-reviews-sentiment/1")
     frame = pd.DataFrame({"title": list(TRAIN.titles), "text": list(TRAIN.texts)})
     answer = loaded.predict(frame)
 
     assert ["label", "probability"] == list(answer.columns)
-    assert (MODEL.predict_proba(TRAIN.titles, TRAIN.texts) == answer["probability"].to_numpy()).all()
+    assert EXPECTED.tolist() == answer["probability"].tolist()
     assert set(answer["label"]) == {"negative", "positive"}
     assert ["title", "text"] == loaded.metadata.signature.inputs.input_names()
 
@@ -121,7 +126,11 @@ def test_a_manifest_is_recorded_once(tracked: Workspace) -> None:
     (run,) = client.search_runs([experiment.experiment_id])
     stored = mlflow.artifacts.load_dict(f"{run.info.artifact_uri}/manifest.json")
 
-    assert ("FINISHED", "ingest", 300.0) == (run.info.status, run.data.tags["step"], run.data.metrics["rows.train"])
+    assert ("FINISHED", "ingest", 300.0) == (
+        run.info.status,
+        run.data.tags["step"],
+        run.data.metrics["rows.train"],
+    )
     assert stored == json.loads((tracked.data / "raw/manifest.json").read_text())
 
 

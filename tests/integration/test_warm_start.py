@@ -2,7 +2,7 @@
 
 import pytest
 
-from src.model.artifact import read_description
+from src.model.core.artifact import read_description
 from src.model.learners.counts import COUNTS
 from tests.conftest import Workspace
 
@@ -15,21 +15,28 @@ def first(small: Workspace) -> Workspace:
 
 
 def test_a_warm_start_learns_what_is_new_and_counts_everything(first: Workspace) -> None:
-    """Only batch 1 is learned from; the counts are those of learning both batches at once, and the record is whole."""
+    """Only batch 1 is learned from; counts and record are those of both batches."""
     warm = first.ok("pipeline.train", "--batches", "0 1", "--warm-start", "1")
     cold = first.ok("pipeline.train", "--batches", "0 1")
     again = first.ok("pipeline.train", "--batches", "0 1", "--warm-start", "1")
     registry = first.context().registry
     folders = [registry.fetch(v) for v in map(registry.get, (1, 2, 3)) if v is not None]
-    about = [read_description(folder)["training"] for folder in folders]
+    about = [read_description(folder).training for folder in folders]
 
     assert warm["metrics"]["train.rows"] < cold["metrics"]["train.rows"] * 0.6
     assert warm["metrics"]["validation.rows"] == cold["metrics"]["validation.rows"]
     assert (
-        (folders[1] / COUNTS).read_bytes() == (folders[2] / COUNTS).read_bytes() != (folders[0] / COUNTS).read_bytes()
+        (folders[1] / COUNTS).read_bytes()
+        == (folders[2] / COUNTS).read_bytes()
+        != (folders[0] / COUNTS).read_bytes()
     )
-    assert (1, about[0]["fingerprint"]) == (about[1]["warm_start_version"], about[1]["parameters"]["warm_start"])
-    assert about[1]["inputs"] == about[2]["inputs"]
+    first_about, warm_about, cold_about = (found for found in about if found is not None)
+    assert (1, first_about.fingerprint) == (
+        warm_about.warm_start_version,
+        warm_about.parameters["warm_start"],
+    )
+    assert cold_about.warm_start_version is None
+    assert warm_about.inputs == cold_about.inputs
     assert (2, True) == (again["model_version"], again["skipped"])
     assert warm["metrics"]["validation.accuracy"] > 0.8
 
@@ -46,8 +53,13 @@ def test_the_sentence_names_where_it_started(first: Workspace) -> None:
     ("settings", "words", "said"),
     [
         ({"REVIEWS_LEARNER": "tfidf"}, ("--batches", "0 1"), "The learner tfidf cannot go on"),
+        ({"REVIEWS_HASHED_BITS": "20"}, ("--batches", "0 1"), "other settings: bits 22 (now 20)"),
         ({"REVIEWS_HASHED_NGRAMS": "2"}, ("--batches", "0 1"), "other settings: ngrams 3 (now 2)"),
-        ({"REVIEWS_VALIDATION_SHARE": "0.1"}, ("--batches", "0 1"), "validation_share 0.05 (now 0.1)"),
+        (
+            {"REVIEWS_VALIDATION_SHARE": "0.1"},
+            ("--batches", "0 1"),
+            "validation_share 0.05 (now 0.1)",
+        ),
         ({}, ("--batches", "0"), "has learned from all of these batches already"),
         ({}, ("--batches", "1"), "has learned from processed/train_batch_0.parquet"),
         ({}, ("--batches", "0 1", "--warm-start", "7"), "There is no model version 7"),

@@ -1,6 +1,7 @@
 """The application in this process: every endpoint, every refusal, the page."""
 
 import asyncio
+import gzip
 import json
 import re
 import socket
@@ -22,15 +23,18 @@ from src.api.app import create_app
 from src.api.edge import Edge
 from src.api.metrics import Metrics
 from src.api.security import RateLimit
-from src.model.classifier import SentimentClassifier, Shape
-from src.model.settings import load_settings
+from src.model.core.models.hashed import SentimentClassifier, Shape
+from src.model.core.prediction_row import PredictionRow, Row, decode
+from src.model.core.settings import load_settings
+from tests.conftest import training
 
 REVIEW = {"title": "Broke", "message": "It broke in a day."}
 
 
 def put_model(folder: Path, seed: int, version: str) -> None:
     weights = np.random.default_rng(seed).normal(size=1 << 12).astype(np.float16)
-    SentimentClassifier(weights, Shape(12, 3, band=(0.45, 0.55))).save(folder, {"fingerprint": str(seed)})
+    model = SentimentClassifier(weights, Shape(12, 3, band=(0.45, 0.55)))
+    model.save(folder, training(fingerprint=f"print {seed}"))
     known = {"name": "reviews", "version": version, "run_id": "r", "metrics": {"accuracy": 0.9}}
     (folder / "export.json").write_text(json.dumps(known))
 
@@ -60,7 +64,9 @@ def client_of(folder: Path, **settings: str) -> Iterator[Client]:
         thread.start()
         until(lambda: server.started)
         try:
-            with Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20) as client:
+            with Client(
+                base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=20
+            ) as client:
                 client.app = app
                 yield client
         finally:
@@ -82,6 +88,12 @@ def client(folder: Path) -> Iterator[Client]:
         yield made
 
 
+def logged(folder: Path) -> list[Row]:
+    """Return the rows of all parts of the prediction log."""
+    parts = sorted((folder / "log").glob("*/*.jsonl.gz"))
+    return [decode(line) for p in parts for line in gzip.decompress(p.read_bytes()).splitlines()]
+
+
 def wait_ready(client: Client) -> None:
     until(lambda: client.get("/health/ready").is_success)
 
@@ -94,31 +106,39 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def test_every_endpoint_answers(client: Client) -> None:
-    """One request each."""
+    """One request to each gives what its schema promises, and all tell of the same model."""
     said = client.post("/api/v1/predict", json=REVIEW).json()
     explained = client.post("/api/v1/predict?explain=true", json=REVIEW).json()
     batch = client.post("/api/v1/predict/batch", json={"reviews": [REVIEW, {"title": 3}]}).json()
-    feedback = client.post("/api/v1/feedback", json={"request_id": said["request_id"], "label": "positive"})
+    feedback = client.post(
+        "/api/v1/feedback", json={"request_id": said["request_id"], "label": "positive"}
+    )
     model = client.get("/api/v1/model").json()
     metrics = client.get("/metrics").text
 
     assert said["probability"] == explained["probability"] == batch["results"][0]["probability"]
-    assert {"title", "message", "intercept", "contributions"} == set(explained["explanation"])
+    expected = {"title", "message", "intercept", "exact", "contributions"}
+    assert expected == set(explained["explanation"])
+    assert {"models", "request_id", "results", "failed"} == set(batch)
+    assert [{"name": "reviews", "version": "1", "run_id": "r"}] == batch["models"]
+    assert "1" == batch["results"][0]["model_version"]
     assert (1, 202) == (batch["failed"], feedback.status_code)
-    assert ("reviews", "1", 0.9, None) == (
+    assert ("reviews", "1", 0.9, "print 1", None) == (
         model["name"],
         model["version"],
         model["metrics"]["accuracy"],
+        model["data_digest"],
         model["challenger"],
     )
     assert 'reviews_predictions_total{label="' in metrics
     assert ["alive", "ready", "ready"] == [
-        client.get(path).json()["status"] for path in ("/health/live", "/health/ready", "/api/v1/health")
+        client.get(path).json()["status"]
+        for path in ("/health/live", "/health/ready", "/api/v1/health")
     ]
 
 
 def test_the_page_and_the_card(client: Client) -> None:
-    """The page has its script and style from here and nothing from elsewhere; the card has its own policy."""
+    """The page takes nothing from elsewhere, and the card has a policy of its own."""
     page = client.get("/").text
     sources = re.findall(r'(?:src|href)="([^"]+)"', page)
     card = client.get("/card")
@@ -126,36 +146,49 @@ def test_the_page_and_the_card(client: Client) -> None:
     assert {"/static/style.css", "/static/app.js"} <= set(sources)
     assert all(source.startswith(("/", "#", "data:")) for source in sources)
     assert not re.findall(r"<script(?![^>]* src=)|\son\w+=|style=", page)
-    assert [200, 200] == [client.get(path).status_code for path in ("/static/style.css", "/static/app.js")]
+    assert [200, 200] == [
+        client.get(path).status_code for path in ("/static/style.css", "/static/app.js")
+    ]
     assert "<title>card</title>" in card.text
-    assert card.headers["content-security-policy"].startswith("default-src 'none'; style-src 'unsafe-inline'")
+    assert card.headers["content-security-policy"].startswith(
+        "default-src 'none'; style-src 'unsafe-inline'"
+    )
 
 
 def test_a_model_without_a_card_has_none(tmp_path: Path) -> None:
-    """404 as a problem."""
+    """It is a problem with the status 404."""
     put_model(tmp_path / "model", 1, "1")
     with client_of(tmp_path) as client:
         wait_ready(client)
-        assert 404 == client.get("/card").status_code
+        answer = client.get("/card")
+
+    assert 404 == answer.status_code
+    assert "application/problem+json" == answer.headers["content-type"]
 
 
 def test_the_edge_refuses_before_the_endpoint_works(folder: Path) -> None:
-    """No key, too much, not JSON, too large: each has its status and a sentence."""
+    """A missing key, too many requests, no JSON, too large a body: each has status and sentence."""
     (folder / "keys").write_text(f"ann:{sha256(b'secret').hexdigest()}\n")
     settings = {
-        "REVIEWS_API_KEYS_FILE": str(folder / "keys"), "REVIEWS_API_RATE": "0.001", "REVIEWS_API_BURST": "4",
+        "REVIEWS_API_KEYS_FILE": str(folder / "keys"),
+        "REVIEWS_API_RATE": "0.001",
+        "REVIEWS_API_BURST": "4",
         "REVIEWS_API_MAX_BODY_BYTES": "100",
-    }  # fmt: skip
+    }
     key = {"x-api-key": "secret"}
     with client_of(folder, **settings) as client:
         wait_ready(client)
         answers = [
             client.post("/api/v1/predict", json=REVIEW),
             client.post("/api/v1/predict", json=REVIEW, headers=key),
-            client.post("/api/v1/predict", content=b"x", headers=key | {"content-type": "text/plain"}),
+            client.post(
+                "/api/v1/predict", content=b"x", headers=key | {"content-type": "text/plain"}
+            ),
             client.post("/api/v1/predict", json={"title": "x" * 200}, headers=key),
             client.post(
-                "/api/v1/predict", content=iter([b"x" * 60] * 3), headers=key | {"content-type": "application/json"}
+                "/api/v1/predict",
+                content=iter([b"x" * 60] * 3),
+                headers=key | {"content-type": "application/json"},
             ),
             client.post("/api/v1/predict", json=REVIEW, headers=key),
         ]
@@ -181,20 +214,28 @@ def test_a_body_that_does_not_come_and_a_defect() -> None:
         transport = httpx.ASGITransport(edge)
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
             head = {"content-type": "application/json"}
-            return await client.post("/api/v1/predict", content=slow(), headers=head), await client.get("/x")
+            return await client.post(
+                "/api/v1/predict", content=slow(), headers=head
+            ), await client.get("/x")
 
     late, defect = asyncio.run(ask())
 
     assert (408, 500) == (late.status_code, defect.status_code)
     assert "secret" not in defect.text
-    assert 1 == metrics.registry.get_sample_value("reviews_requests_total", {"path": "other", "status": "500"})
+    assert 1 == metrics.registry.get_sample_value(
+        "reviews_requests_total", {"path": "other", "status": "500"}
+    )
 
 
 @pytest.mark.parametrize("role", ["shadow", "canary"])
 def test_a_challenger(folder: Path, role: str) -> None:
-    """It is told of with the model, and takes its part."""
+    """It is told of with the model, takes its part, and has log rows that say which part it is."""
     put_model(folder / "model/challenger", 2, "2")
-    settings = {"REVIEWS_API_CHALLENGER": role, "REVIEWS_API_CANARY_SHARE": "1", "REVIEWS_LOG_TEXT": "true"}
+    settings = {
+        "REVIEWS_API_CHALLENGER": role,
+        "REVIEWS_API_CANARY_SHARE": "1",
+        "REVIEWS_LOG_TEXT": "true",
+    }
     with client_of(folder, **settings) as client:
         wait_ready(client)
         until(lambda: client.get("/api/v1/model").json()["challenger"])
@@ -203,13 +244,17 @@ def test_a_challenger(folder: Path, role: str) -> None:
         service = client.app.state.service
         service.log.stop()
         shadowed = service.metrics.registry.get_sample_value("reviews_shadow_seconds_count")
+    rows = logged(folder)
 
     assert (role, "2") == (about["challenger"]["role"], about["challenger"]["version"])
     assert ("1", 1) == (served, shadowed) if role == "shadow" else ("2", 0) == (served, shadowed)
+    expected = [("champion", "1"), ("shadow", "2")] if role == "shadow" else [("canary", "2")]
+    assert expected == [(row.role, row.version) for row in rows if isinstance(row, PredictionRow)]
+    assert 1 == len({row.request_id for row in rows})
 
 
 def test_without_a_model_nothing_is_judged(tmp_path: Path) -> None:
-    """503 with a time to come back."""
+    """Until one is loaded the answer is 503, with a time to come back."""
     with client_of(tmp_path) as client:
         answers = [
             client.post("/api/v1/predict", json=REVIEW),

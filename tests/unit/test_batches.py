@@ -2,8 +2,8 @@
 
 import pytest
 
-from src.model.data.batches import parse_batches
-from src.model.errors import UsageError
+from src.model.core.errors import UsageError
+from src.model.files.batches import parse_batches
 
 
 @pytest.mark.parametrize(

@@ -1,42 +1,38 @@
 """The behavioural cases as data, and what counts as passed."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from src.model.classifier import Contribution, Probabilities
+from src.model.core.reading import Readings
+from src.model.core.served_model import Contribution, Explanation, Kind
+from src.model.core.text import clean
 from src.model.evaluation.behaviour import Case, _group, cases, examine, rates, shares
 
 
 class Words:
     """A model of the port that looks up texts; what it does not know is a coin's toss."""
 
+    kind = Kind("words", files=(), packages=(), max_bytes=0, max_latency_us=0.0)
+
     def __init__(self, known: Mapping[str, float]) -> None:
         self._known = known
 
-    def predict_proba(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
-        return np.array([self._known.get(title + text, 0.5) for title, text in zip(titles, texts, strict=True)])
+    def read(self, titles: Sequence[str], texts: Sequence[str]) -> Readings:
+        pairs = zip(titles, texts, strict=True)
+        probability = np.array([self._known.get(title + text, 0.5) for title, text in pairs])
+        none, share = np.zeros(probability.size, np.int64), np.zeros(probability.size)
+        return Readings(probability, np.equal(probability, 0.5), none, none, share, share)
 
-    def explain(self, title: str, text: str) -> list[Contribution]:
-        return [Contribution(title + text, float(self.predict_proba([title], [text])[0]))]
-
-    def abstains(self, probability: Probabilities) -> npt.NDArray[np.bool_]:
-        return np.equal(probability, 0.5)
-
-    def save(self, folder: Path, training: Mapping[str, Any]) -> None:
-        raise OSError(folder, training)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        raise OSError(folder)
+    def explain(self, title: str, text: str) -> Explanation:
+        (weight,) = self.read([title], [text]).probability.tolist()
+        parts = (Contribution(title + text, weight),)
+        return Explanation(clean(title, text), 0.0, parts, exact=False)
 
 
 def test_there_are_many_cases_and_none_twice() -> None:
-    """At least 250 of our own, of every kind; no review of minimum functionality is asked for twice."""
+    """There are at least 250, of every kind, and no review of a minimum is asked for twice."""
     found = cases()
     single = [case.reviews for case in found if case.kind == "minimum"]
 
@@ -84,10 +80,15 @@ def test_what_counts_as_passed(expected: str, before: float, after: float, passe
 def test_rates_count_by_capability_and_kind() -> None:
     """A capability's rate is of its cases, a kind's of all its cases."""
     wanted = [("a", "positive"), ("b", "positive"), ("c", "negative")]
-    chosen = [Case("minimum", "one" if text != "c" else "two", label, (("", text),)) for text, label in wanted]
+    chosen = [
+        Case("minimum", "one" if text != "c" else "two", label, (("", text),))
+        for text, label in wanted
+    ]
     found = rates(examine(Words({"a": 0.9, "b": 0.1, "c": 0.1}), chosen))
 
-    assert [("one", 1, 2, 0.5), ("two", 1, 1, 1.0)] == [(r.capability, r.passed, r.cases, r.share) for r in found]
+    assert [("one", 1, 2, 0.5), ("two", 1, 1, 1.0)] == [
+        (r.capability, r.passed, r.cases, r.share) for r in found
+    ]
     assert {"minimum": pytest.approx(2 / 3)} == shares(found)
 
 

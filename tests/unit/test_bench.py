@@ -28,9 +28,16 @@ def round_(wall: float, speed: float, right: int = 90) -> dict[str, object]:
 
 
 ABOUT = {
-    "source": "a.zip", "rounds": 3, "threads": 2, "processor": "P", "cores": 2, "system": "Linux", "python": "3.12.1",
-    "packages": {"numpy": "2"}, "date": "2026-01-01",
-}  # fmt: skip
+    "source": "a.zip",
+    "rounds": 3,
+    "threads": 2,
+    "processor": "P",
+    "cores": 2,
+    "system": "Linux",
+    "python": "3.12.1",
+    "packages": {"numpy": "2"},
+    "date": "2026-01-01",
+}
 FEATURES = [{"ours_mb_per_second": 60.0, "sklearn_mb_per_second": 4.0, "wall_seconds": 1.0}]
 
 
@@ -48,7 +55,11 @@ def test_medians_over_the_rounds_are_reported(result) -> None:  # type: ignore[n
     """One slow round does not move the figures."""
     ours = result["systems"]["hashed"]
 
-    assert (5, 90_000, 2.0) == (ours["train_wall_seconds"], ours["reviews_per_second"], ours["model_mb"])
+    assert (5, 90_000, 2.0) == (
+        ours["train_wall_seconds"],
+        ours["reviews_per_second"],
+        ours["model_mb"],
+    )
 
 
 def test_ratios_compare_within_the_run(result) -> None:  # type: ignore[no-untyped-def]
@@ -82,7 +93,9 @@ def _tuples(found: dict[str, object]) -> dict[str, object]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
 
 
-@pytest.mark.parametrize(("module", "name"), [("report", ""), ("api", "-api"), ("images", "-docker")])
+@pytest.mark.parametrize(
+    ("module", "name"), [("report", ""), ("api", "-api"), ("images", "-docker")]
+)
 def test_the_committed_pages_are_those_of_their_figures(module: str, name: str) -> None:
     """Each docs/benchmarks*.md says what its .json holds."""
     page = importlib.import_module(f"bench.{module}").page

@@ -5,22 +5,39 @@ from dataclasses import replace
 
 import pytest
 
+from src.model.core.records import Description, InputFile
 from src.model.evaluation.behaviour import Rate
 from src.model.evaluation.card import CardFacts, markdown, page, summary
 from src.model.evaluation.intervals import Interval
 from src.model.evaluation.slices import Slice
+from tests.conftest import training
 
-TRAINING = {
-    "parameters": {"learner": "hashed", "batches": "0 1", "validation_share": 0.05, "hashed.bits": 22},
-    "inputs": [{"key": "processed/train_batch_0.parquet", "rows": 1000, "sha256": "a" * 64}],
-    "git_sha": "c" * 40, "code_sha256": "d" * 64, "lock_sha256": "e" * 64, "fingerprint": "f" * 64,
-}  # fmt: skip
+TRAINING = training(
+    parameters={
+        "learner": "hashed",
+        "batches": "0 1",
+        "validation_share": 0.05,
+        "hashed.bits": 22,
+    },
+    git_sha="c" * 40,
+    code_sha256="d" * 64,
+    lock_sha256="e" * 64,
+    fingerprint="f" * 64,
+)
+DESCRIPTION = {
+    "format": 1,
+    "learner": "hashed",
+    "sha256": {"m.bin": "b" * 64},
+    "band": [0.3, 0.7],
+    "training": TRAINING,
+}
 FACTS = CardFacts(
     name="reviews",
     version=3,
     source="my|reviews.zip",
-    description={"learner": "hashed", "sha256": {"m.bin": "b" * 64}, "band": [0.3, 0.7], "training": TRAINING},
-    test={"key": "processed/test.parquet", "rows": 2000, "sha256": "9" * 64},
+    description=Description.model_validate(DESCRIPTION),
+    training=TRAINING,
+    test=InputFile(key="processed/test.parquet", sha256="9" * 64, rows=2_000),
     positive_share=0.5,
     figures={"accuracy": 0.9, "ece": 0.01, "rows": 2000.0},
     intervals={"accuracy": Interval(0.88, 0.92)},
@@ -32,22 +49,38 @@ FACTS = CardFacts(
     plots=["roc"],
 )
 HEADINGS = (
-    "Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data", "Quantitative analyses",
-    "Ethical considerations", "Caveats and recommendations",
-)  # fmt: skip
+    "Model details",
+    "Intended use",
+    "Factors",
+    "Metrics",
+    "Evaluation data",
+    "Training data",
+    "Quantitative analyses",
+    "Ethical considerations",
+    "Caveats and recommendations",
+)
 
 
 def test_the_card_has_the_headings_and_the_figures() -> None:
-    """All nine headings of the paper, figures with their intervals, what is weak, and how to rebuild the model."""
+    """The paper's nine headings, figures with intervals, what is weak, how to rebuild the model."""
     text = markdown(FACTS)
 
-    assert list(HEADINGS) == [h for h in re.findall(r"^## (.+)$", text, re.MULTILINE) if h != "Footprint"]
+    assert list(HEADINGS) == [
+        h for h in re.findall(r"^## (.+)$", text, re.MULTILINE) if h != "Footprint"
+    ]
     assert "| accuracy | 0.9000 | 0.8800 to 0.9200 |" in text
     assert "| ece | 0.0100 |  |" in text
     assert "too few to judge" in text
     assert "Weak here: sarcasm, 1 of 6 cases." in text
     assert "plain praise, 15" not in text.split("## Caveats")[1]
     assert "make model-reproduce model_version=3" in text
+    assert "- Learner `hashed`, trained on batches 0 1." in text
+    assert "Between 0.300 and 0.700 the model abstains." in text
+    assert f"- Code `{'c' * 40}` (digest `{'d' * 12}`), library lock `{'e' * 12}`," in text
+    assert f"fingerprint `{'f' * 12}`, files: `m.bin` `{'b' * 12}`." in text
+    assert "| hashed.bits | 22 |" in text.replace("\\", "")
+    assert f"| processed/train_batch_0.parquet | 1,000 | `{'a' * 16}` |" in text.replace("\\", "")
+    assert f"2,000 rows, 50.0 % of them positive,\nSHA-256 `{'9' * 64}`" in text
     assert "From my\\|reviews.zip:" in text
     assert "says nothing about real reviews" not in summary(FACTS)
     assert "says nothing about real reviews" in summary(replace(FACTS, source="synthetic:9@1"))

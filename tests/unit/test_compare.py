@@ -1,24 +1,24 @@
-"""Comparing two models: exact tests against sums by hand, and how often chance is taken for progress."""
+"""Comparing two models: exact tests against sums by hand; how often chance passes for progress."""
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.stats import norm
 
-from src.model.classifier import sigmoid
+from src.model.core.reading import sigmoid
 from src.model.evaluation.compare import compare, holm, mcnemar, slice_changes
 
 SIMULATIONS = 200
 
 
 def test_mcnemar_against_the_binomial_by_hand() -> None:
-    """Eight against two: twice the chance of at most two heads in ten; no disagreement tells nothing."""
+    """Eight against two is twice the chance of at most two heads in ten; a draw tells nothing."""
     assert pytest.approx(2 * (1 + 10 + 45) / 1024) == mcnemar(8, 2)
     assert 1.0 == mcnemar(3, 3) == mcnemar(0, 0)
 
 
 def test_holm_against_hand() -> None:
-    """The smallest is multiplied by their number, the next by one less, and never below the one before."""
+    """The smallest is multiplied by their number, the next by one less, never below the former."""
     assert pytest.approx([0.04, 0.06, 0.06, 0.9]) == holm([0.01, 0.03, 0.02, 0.9])
     assert [1.0, 1.0] == holm([0.6, 0.9])
     assert [] == holm([])
@@ -43,11 +43,15 @@ def test_what_a_comparison_says() -> None:
 
 
 def test_changes_of_slices() -> None:
-    """Only slices with enough rows are judged, each with its difference and a p-value corrected for their number."""
+    """Only slices with enough rows are judged, with p-values corrected for their number."""
     truth = np.ones(300, np.bool_)
     champion = np.full(300, 0.9)
     challenger = np.where(np.arange(300) < 40, 0.1, 0.9)
-    masks = {"bad": np.arange(300) < 100, "good": np.arange(300) >= 100, "small": np.arange(300) < 5}
+    masks = {
+        "bad": np.arange(300) < 100,
+        "good": np.arange(300) >= 100,
+        "small": np.arange(300) < 5,
+    }
     bad, good = slice_changes(masks, truth, challenger, champion, min_rows=50)
 
     assert ("bad", 100, -0.4) == (bad.name, bad.rows, bad.difference)
@@ -58,20 +62,27 @@ def test_changes_of_slices() -> None:
 def models(
     rows: int, accuracies: tuple[float, float], seed: int
 ) -> tuple[npt.NDArray[np.bool_], list[npt.NDArray[np.float64]]]:
-    """Return labels and calibrated probabilities of two models of these accuracies, half of their errors in common."""
+    """Return labels and calibrated probabilities of two models of these accuracies.
+
+    Half of their errors are in common.
+    """
     random = np.random.default_rng(seed)
     truth = random.random(rows) < 0.5
     common = random.normal(size=rows)
     scores = []
     for accuracy in accuracies:
         strength = norm.ppf(accuracy)
-        evidence = strength * np.where(truth, 1, -1) + np.sqrt(0.5) * common + np.sqrt(0.5) * random.normal(size=rows)
+        evidence = (
+            strength * np.where(truth, 1, -1)
+            + np.sqrt(0.5) * common
+            + np.sqrt(0.5) * random.normal(size=rows)
+        )
         scores.append(sigmoid(2 * strength * evidence))
     return truth, scores
 
 
 def test_chance_is_rarely_taken_for_progress() -> None:
-    """Of 200 pairs of equal models on 2,500 rows at most 5 % are called better, and the noise of counting 200."""
+    """Of 200 pairs of equal models on 2,500 rows at most 5 % win, give or take counting's noise."""
     better = 0
     for seed in range(SIMULATIONS):
         truth, scores = models(2_500, (0.92, 0.92), seed)
@@ -91,7 +102,7 @@ def test_a_point_of_accuracy_is_found() -> None:
 
 
 def test_a_few_rows_prove_nothing() -> None:
-    """Two rows on which both models are right leave open whether one is worse, and do not show that one is better."""
+    """Two rows that both models have right do not show which is worse or better."""
     found = compare(np.array([True, False]), np.array([0.99, 0.01]), np.array([0.9, 0.1]))
 
     assert not found.better

@@ -7,18 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.model.data.conform import Columns, conform
-from src.model.data.readers import Block, Table, read_table
-from src.model.errors import SourceError
-from src.model.settings import LABEL_PRESETS
+from src.model.core.errors import SourceError
+from src.model.core.settings import SourceSettings
+from src.model.data.conform import conform
+from src.model.files.readers import Block, Table, read_table
 
-KAGGLE = Columns("polarity", "title", "text", LABEL_PRESETS["polarity"], max_field_bytes=1_000)
-STARS = Columns("rating", "title", "text", LABEL_PRESETS["stars"], max_field_bytes=1_000)
+KAGGLE = SourceSettings(max_field_bytes=1_000)
+STARS = SourceSettings.model_validate(
+    {"column_polarity": "rating", "labels": "stars", "max_field_bytes": 1_000}
+)
 
 
-def block(columns: Columns, *cells: tuple[str | None, ...], extra: tuple[str, ...] = ()) -> Block:
-    names = [*columns.names, *extra]
-    data = {name: pl.Series(name, [row[i] for row in cells], pl.String) for i, name in enumerate(names)}
+def block(
+    source: SourceSettings, *cells: tuple[str | None, ...], extra: tuple[str, ...] = ()
+) -> Block:
+    names = [*source.columns, *extra]
+    data = {
+        name: pl.Series(name, [row[i] for row in cells], pl.String) for i, name in enumerate(names)
+    }
     return Block(pl.DataFrame(data), pl.Series(range(1, len(cells) + 1), dtype=pl.UInt64))
 
 
@@ -37,7 +43,9 @@ def block(columns: Columns, *cells: tuple[str | None, ...], extra: tuple[str, ..
         ("1", "a\0", "b", "nul_byte"),
     ],
 )
-def test_each_fault_has_its_reason(label: str | None, title: str | None, text: str | None, reason: str) -> None:
+def test_each_fault_has_its_reason(
+    label: str | None, title: str | None, text: str | None, reason: str
+) -> None:
     """A row that cannot be used is set aside under one name, with its content."""
     kept, aside = conform(block(KAGGLE, (label, title, text)), KAGGLE, ())
 
@@ -47,13 +55,20 @@ def test_each_fault_has_its_reason(label: str | None, title: str | None, text: s
 
 
 def test_stars_become_labels_and_three_is_dropped() -> None:
-    """One and two stars are negative, four and five positive, three is counted as dropped on purpose."""
-    ratings = block(STARS, *[(str(stars), "t", f"x{stars}", f"shop{stars}") for stars in range(1, 6)], extra=("shop",))
+    """One and two stars are negative, four and five positive, three is dropped on purpose."""
+    ratings = block(
+        STARS,
+        *[(str(stars), "t", f"x{stars}", f"shop{stars}") for stars in range(1, 6)],
+        extra=("shop",),
+    )
     kept, aside = conform(ratings, STARS, ("rating", "shop"))
 
-    assert [(1, "1", "shop1"), (1, "2", "shop2"), (2, "4", "shop4"), (2, "5", "shop5")] == kept.select(
-        "polarity", "rating", "shop"
-    ).rows()
+    assert [
+        (1, "1", "shop1"),
+        (1, "2", "shop2"),
+        (2, "4", "shop4"),
+        (2, "5", "shop5"),
+    ] == kept.select("polarity", "rating", "shop").rows()
     assert [(3, "dropped_rating")] == aside.select("line", "reason").rows()
 
 
@@ -64,10 +79,23 @@ def test_a_missing_column_is_named() -> None:
 
 
 ROWS = st.one_of(
-    st.tuples(st.sampled_from(["1", "2", "0", "good"]), st.text(max_size=10), st.text(max_size=30)).map(
-        lambda cells: ",".join('"' + cell.replace('"', '""') + '"' for cell in cells).encode("utf-8", "replace")
+    st.tuples(
+        st.sampled_from(["1", "2", "0", "good"]), st.text(max_size=10), st.text(max_size=30)
+    ).map(
+        lambda cells: ",".join('"' + cell.replace('"', '""') + '"' for cell in cells).encode(
+            "utf-8", "replace"
+        )
     ),
-    st.sampled_from([b'"1","stray " quote","t"', b'"1","two"', b'"1","\xff","x"', b'"1","a\0b","c"', b"1,,", b'"']),
+    st.sampled_from(
+        [
+            b'"1","stray " quote","t"',
+            b'"1","two"',
+            b'"1","\xff","x"',
+            b'"1","a\0b","c"',
+            b"1,,",
+            b'"',
+        ]
+    ),
     st.binary(max_size=40),
 )
 
@@ -75,11 +103,11 @@ ROWS = st.one_of(
 @given(st.lists(ROWS, min_size=1, max_size=40))
 @settings(max_examples=300, deadline=None)
 def test_rows_in_are_rows_out_plus_quarantined(lines: list[bytes]) -> None:
-    """Whatever the bytes, every row read is either kept or set aside with a reason, and no line is lost."""
+    """Whatever the bytes, a row is kept or set aside with a reason, and no line is lost."""
     content = b'"1","first","row"\n' + b"\n".join(lines) + b"\n"
     seen = kept_rows = aside_rows = 0
     found: list[int] = []
-    for part in read_table(Table("x.csv", lambda: io.BytesIO(content)), KAGGLE.names):
+    for part in read_table(Table("x.csv", lambda: io.BytesIO(content)), KAGGLE.columns):
         kept, aside = conform(part, KAGGLE, ())
         seen += part.rows.height + len(part.rejects)
         kept_rows += kept.height

@@ -1,5 +1,6 @@
-"""Counts on disk: small, exact, and refused where they are damaged."""
+"""Packed counts: small, exact, and refused where they are damaged."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -7,30 +8,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.model.errors import ModelError
-from src.model.learners.counts import read_counts, write_counts
+from src.model.core.errors import ModelError
+from src.model.learners.counts import packed_counts, unpacked_counts
 
-BITS = 8
+BITS, PLACE = 8, Path("model/counts.zlib")
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=40))
-def test_counts_come_back_exactly(tmp_path_factory: pytest.TempPathFactory, values: list[int]) -> None:
-    """Any counts below 2**32 are the same after writing and reading."""
+def test_counts_come_back_exactly(values: list[int]) -> None:
+    """Any counts below 2**32 are the same after packing and unpacking."""
     counts = np.zeros((2, 1 << BITS), np.int64)
     counts.ravel()[:: len(counts.ravel()) // len(values)][: len(values)] = values
-    path = tmp_path_factory.mktemp("counts") / "counts.zlib"
+    content = packed_counts(counts)
 
-    assert counts.tolist() == read_counts(path, BITS, write_counts(path, counts)).tolist()
+    assert counts.tolist() == unpacked_counts(content, PLACE, BITS, digest(content)).tolist()
 
 
-def test_damaged_counts_are_refused(tmp_path: Path) -> None:
-    """A missing file, a flipped byte, and counts of another number of buckets: each with the reason."""
-    path = tmp_path / "counts.zlib"
-    with pytest.raises(ModelError, match="is missing"):
-        read_counts(path, BITS, "")
-    digest = write_counts(path, np.ones((2, 1 << BITS), np.int64))
-    with pytest.raises(ModelError, match="holds no counts of 9 bits"):
-        read_counts(path, BITS + 1, digest)
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(ModelError, match="has changed"):
-        read_counts(path, BITS, digest)
+def test_small_counts_take_little_room() -> None:
+    """Of counts of a few bits the planes of the higher bytes pack to nearly nothing."""
+    counts = np.random.default_rng(0).poisson(0.5, (2, 1 << 16))
+
+    assert len(packed_counts(counts)) < counts.size / 2
+
+
+def test_damaged_counts_are_refused() -> None:
+    """A missing file, a flipped byte, counts of other bits, no zlib: each with place and reason."""
+    content = packed_counts(np.ones((2, 1 << BITS), np.int64))
+    cases: list[tuple[bytes | None, int, str, str]] = [
+        (None, BITS, "", "is missing"),
+        (content, BITS + 1, digest(content), "holds no counts of 9 bits"),
+        (content[:-1] + b"?", BITS, digest(content), "has changed since it was saved"),
+        (b"junk", BITS, digest(b"junk"), "holds no counts of 8 bits"),
+    ]
+
+    for damaged, bits, expected, said in cases:
+        with pytest.raises(ModelError, match=rf"^model/counts\.zlib {said}"):
+            unpacked_counts(damaged, PLACE, bits, expected)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.model.data.csv_records import CsvRecords, Record, Reject
+from src.model.files.csv_records import CsvRecords, Record, Reject
 
 GOOD = b'"2","Great","I love it"\n'
 
@@ -28,11 +28,14 @@ def read(content: bytes, columns: int | None = 3) -> list[Record | Reject]:
     ],
 )
 def test_a_broken_row_is_set_aside_and_its_neighbours_are_kept(broken: bytes, reason: str) -> None:
-    """The rows before and after a broken one come through; the broken one keeps its line, reason and bytes."""
+    """The rows around a broken one come through; it keeps its line, reason and bytes."""
     before, found, after = read(GOOD + broken + GOOD)
 
     assert Reject(2, reason, broken.rstrip(b"\n")) == found
-    assert [Record(1, 1, ["2", "Great", "I love it"]), Record(3, 1, ["2", "Great", "I love it"])] == [before, after]
+    assert [
+        Record(1, 1, ["2", "Great", "I love it"]),
+        Record(3, 1, ["2", "Great", "I love it"]),
+    ] == [before, after]
 
 
 def test_a_field_may_hold_line_breaks() -> None:
@@ -68,7 +71,9 @@ def test_a_quote_left_open_early_does_not_read_the_whole_file() -> None:
 def test_a_byte_order_mark_and_blank_lines_are_no_data() -> None:
     """Excel's mark and empty lines are passed over."""
     assert [["2", "Great", "I love it"]] * 2 == [
-        item.cells for item in read(b"\xef\xbb\xbf" + GOOD + b"\n  \r\n" + GOOD) if isinstance(item, Record)
+        item.cells
+        for item in read(b"\xef\xbb\xbf" + GOOD + b"\n  \r\n" + GOOD)
+        if isinstance(item, Record)
     ]
 
 
@@ -100,6 +105,7 @@ def test_every_line_is_accounted_for(content: bytes) -> None:
     spanned = sum(item.lines if isinstance(item, Record) else 1 for item in records)
 
     assert (
-        content.removeprefix(b"\xef\xbb\xbf").count(b"\n") + (not content.endswith(b"\n") and bool(content))
+        content.removeprefix(b"\xef\xbb\xbf").count(b"\n")
+        + (not content.endswith(b"\n") and bool(content))
         == spanned + records.blank_lines
     )

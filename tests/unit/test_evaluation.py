@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.model.errors import DataError
+from src.model.core.errors import DataError
 from src.model.evaluation.intervals import Interval
 from src.model.evaluation.metrics import classification_metrics, confusion
 from src.model.evaluation.plots import confusion_plot, learning_plot, score_plot, slices_plot
@@ -32,7 +32,8 @@ def test_figures_against_sums_by_hand() -> None:
         "f1_positive": 4 / 5,
         "precision_macro": (2 / 3 + 4 / 5) / 2,
         "roc_auc": (5 + 4 + 1) / 15,
-        "log_loss": -sum(math.log(p if t else 1 - p) for t, p in zip(TRUTH, SCORES, strict=True)) / 8,
+        "log_loss": -sum(math.log(p if t else 1 - p) for t, p in zip(TRUTH, SCORES, strict=True))
+        / 8,
         "brier": sum((p - t) ** 2 for t, p in zip(TRUTH, SCORES, strict=True)) / 8,
         "rows": 8,
     }
@@ -65,7 +66,9 @@ def test_confusion_and_accuracy_agree(pairs: list[tuple[bool, float]]) -> None:
     counts = confusion(truth, scores)
 
     assert len(pairs) == counts.sum()
-    assert classification_metrics(truth, scores)["accuracy"] == pytest.approx(counts.trace() / len(pairs))
+    assert classification_metrics(truth, scores)["accuracy"] == pytest.approx(
+        counts.trace() / len(pairs)
+    )
 
 
 def test_names_from_the_data_are_no_formulas(tmp_path: Path) -> None:
@@ -78,10 +81,15 @@ def test_names_from_the_data_are_no_formulas(tmp_path: Path) -> None:
 
 def test_plots_show_what_they_are_given() -> None:
     """Counts stand in the cells, and each split has its curve."""
-    cells = [text.get_text() for text in confusion_plot(confusion(TRUTH, SCORES), "x").axes[0].texts]
-    history = [LearningPoint(s, {"train_log_loss": 1 / s, "validation_log_loss": 2 / s}) for s in (1, 2)]
+    cells = [
+        text.get_text() for text in confusion_plot(confusion(TRUTH, SCORES), "x").axes[0].texts
+    ]
+    history = [
+        LearningPoint(s, {"train_log_loss": 1 / s, "validation_log_loss": 2 / s}) for s in (1, 2)
+    ]
     curves = {
-        line.get_label(): np.asarray(line.get_ydata()).tolist() for line in learning_plot(history, "rows").axes[0].lines
+        line.get_label(): np.asarray(line.get_ydata()).tolist()
+        for line in learning_plot(history, "rows").axes[0].lines
     }
 
     assert ["2\n66.7%", "1\n33.3%", "1\n20.0%", "4\n80.0%"] == cells

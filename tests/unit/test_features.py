@@ -1,17 +1,19 @@
-"""Hashed n-grams: the same for one review and for a million, and what the plain definition says they are."""
+"""Hashed n-grams: the same for one review and for a million, and as the plain definition says."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.model import text
-from src.model.text import BASE, MIX, Buckets, bucket_chunks, buckets, clean, ngrams, tokens
+from src.model.core import hashing
+from src.model.core.hashing import BASE, MIX, Buckets, bucket_chunks, buckets
+from src.model.core.text import clean, ngrams, tokens
 
 BITS, N = 22, 3
 WORDS = st.sampled_from(
-    ["good", "Not", "it's", "it’s", "!", "?!", "5", " ", "  ", "\\n", "&amp;", "&", "&eacute;t", '""', "Größe", "İ",
-     "ΣΑΣ", "本", "👍🏽", "e\u0301", "\u0301", "\0", "\x1f", "_", "ﬁ", "\ud7ff", "a" * 300, "…", ".", ",", "\u2003"]
+    ["good", "Not", "it's", "it’s", "!", "?!", "5", " ", "  ", "\\n", "&amp;", "&", "&eacute;t",
+     '""', "Größe", "İ", "ΣΑΣ", "本", "👍🏽", "e\u0301", "\u0301", "\0", "\x1f", "_", "ﬁ",
+     "\ud7ff", "a" * 300, "…", ".", ",", "\u2003"]
 )  # fmt: skip
 FIELD = st.lists(WORDS, max_size=12).map("".join) | st.text(max_size=30)
 REVIEWS = st.lists(st.tuples(FIELD, FIELD), max_size=8)
@@ -20,7 +22,9 @@ MODULUS = 1 << 64
 
 def token_hash(token: str) -> int:
     """The definition, one byte after the other."""
-    value = sum(byte * pow(BASE, place, MODULUS) for place, byte in enumerate(token.encode())) % MODULUS
+    value = (
+        sum(byte * pow(BASE, place, MODULUS) for place, byte in enumerate(token.encode())) % MODULUS
+    )
     value ^= value >> 32
     value = value * BASE % MODULUS
     return value ^ value >> 29
@@ -40,17 +44,23 @@ def expected_buckets(title: str, message: str) -> list[int]:
 
 
 def rows(found: Buckets) -> list[list[int]]:
-    return [found.indices[a:b].tolist() for a, b in zip(found.offsets, found.offsets[1:], strict=False)]
+    return [
+        found.indices[a:b].tolist() for a, b in zip(found.offsets, found.offsets[1:], strict=False)
+    ]
 
 
 def hashed(reviews: list[tuple[str, str]]) -> list[list[int]]:
-    return rows(buckets([title for title, _ in reviews], [message for _, message in reviews], bits=BITS, n=N))
+    return rows(
+        buckets(
+            [title for title, _ in reviews], [message for _, message in reviews], bits=BITS, n=N
+        )
+    )
 
 
 @given(REVIEWS)
 @settings(max_examples=400, deadline=None)
 def test_buckets_are_what_the_definition_says(reviews: list[tuple[str, str]]) -> None:
-    """The vectorised hash equals the polynomial computed byte by byte over the tokens of the clean fields."""
+    """The vectorised hash is the polynomial computed byte by byte over the clean fields' tokens."""
     assert [expected_buckets(*review) for review in reviews] == hashed(reviews)
 
 
@@ -62,8 +72,10 @@ def test_any_order_and_any_chunking_give_the_same_buckets(reviews, random, size:
     alone = {review: hashed([review])[0] for review in reviews}
     titles, texts = [title for title, _ in shuffled], [message for _, message in shuffled]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text, "_CHUNK", size)
-        chunks = [row for chunk in bucket_chunks(titles, texts, bits=BITS, n=N) for row in rows(chunk)]
+        patch.setattr(hashing, "_CHUNK", size)
+        chunks = [
+            row for chunk in bucket_chunks(titles, texts, bits=BITS, n=N) for row in rows(chunk)
+        ]
 
     assert [alone[review] for review in shuffled] == chunks
 
@@ -88,7 +100,14 @@ def test_every_bucket_has_its_ngram(title: str, message: str) -> None:
 def test_buckets_never_change() -> None:
     """Saved models rely on these very numbers."""
     title = [2446836, 3364766, 1251432]  # not, not bad, bad
-    message = [1119685, 175685, 3794670, 113977, 1729281, 1586966]  # it's, it's ok, it's ok !, ok, ok !, !
+    message = [
+        1119685,
+        175685,
+        3794670,
+        113977,
+        1729281,
+        1586966,
+    ]  # it's, it's ok, it's ok !, ok, ok !, !
 
     assert [[*title, *message]] == hashed([("Not bad", "it's ok!")])
 
@@ -109,7 +128,10 @@ def test_empty_reviews_keep_their_place() -> None:
     assert [[], *hashed([("a", "b")]), [], *hashed([("", "c")]), []] == hashed(
         [("", ""), ("a", "b"), ("", ""), ("", "c"), (" ", "\x1f")]
     )
-    assert ([], [0]) == (buckets([], [], bits=8, n=2).indices.tolist(), buckets([], [], bits=8, n=2).offsets.tolist())
+    assert ([], [0]) == (
+        buckets([], [], bits=8, n=2).indices.tolist(),
+        buckets([], [], bits=8, n=2).offsets.tolist(),
+    )
 
 
 def test_half_characters_separate_words() -> None:

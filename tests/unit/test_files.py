@@ -1,28 +1,39 @@
 """Tables, manifests and scored files on a local disk."""
 
+import hashlib
 import json
+import os
+import threading
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from src.model import rows
-from src.model.data.manifest import Inputs, Manifest, read_manifest, require_manifest, run_once
-from src.model.data.storage import LocalStorage
-from src.model.data.tables import ROW_GROUP, open_table, read_blocks, table_writer
-from src.model.data.writers import format_of, frame_writer
-from src.model.errors import DataError, StorageError, UsageError
+from src.model.core.errors import DataError, StorageError, UsageError
+from src.model.core.records import Record
+from src.model.files import rows
+from src.model.files.counts import CleanCounts, SplitCounts
+from src.model.files.manifest import Inputs, Manifest, read_manifest, require_manifest, run_once
+from src.model.files.storage import LocalStorage
+from src.model.files.tables import ROW_GROUP, open_table, read_blocks, table_writer
+from src.model.files.writers import format_of, frame_writer
 
 INPUTS = Inputs("step", {"batches": 2}, {"raw": "abc"}, "code-1")
+COUNTS = SplitCounts(rows_in=1, rows=[1])
 
 
 def reviews(count: int) -> pl.DataFrame:
     ids = pl.Series("row_id", range(count), pl.UInt64)
     text = pl.Series("text", [f"review {i}" for i in range(count)])
-    return pl.DataFrame([ids, pl.Series("polarity", [1] * count, pl.Int8), text.alias("title"), text])
+    return pl.DataFrame(
+        [ids, pl.Series("polarity", [1] * count, pl.Int8), text.alias("title"), text]
+    )
 
 
 def write(path: Path, frame: pl.DataFrame, step: int) -> None:
@@ -59,12 +70,12 @@ def test_a_step_runs_once_for_its_inputs(tmp_path: Path) -> None:
     """Unchanged inputs and whole files mean done; a change of anything means again."""
     storage, done = LocalStorage(tmp_path), []
 
-    def work(replacing: Callable[[], None]) -> tuple[list[str], dict[str, int]]:
+    def work(replacing: Callable[[], None]) -> tuple[list[str], Record]:
         done.append(1)
         replacing()
         with storage.writing("out.txt") as path:
             path.write_text("content")
-        return ["out.txt"], {"rows": 1}
+        return ["out.txt"], COUNTS
 
     def once(inputs: Inputs = INPUTS, *, force: bool = False) -> bool:
         return run_once(storage, "m.json", inputs, work, force=force)[1]
@@ -80,11 +91,11 @@ def test_a_step_runs_once_for_its_inputs(tmp_path: Path) -> None:
 
 
 def test_no_manifest_vouches_for_files_in_change(tmp_path: Path) -> None:
-    """Failing before files are replaced keeps the former manifest; failing while they are leaves none."""
+    """Failing before files are replaced keeps the former manifest; while they are leaves none."""
     storage = LocalStorage(tmp_path)
-    run_once(storage, "m.json", INPUTS, lambda _: ([], {}), force=False)
+    run_once(storage, "m.json", INPUTS, lambda _: ([], COUNTS), force=False)
 
-    def broken(early: bool, replacing: Callable[[], None]) -> tuple[list[str], dict[str, int]]:  # noqa: FBT001
+    def broken(early: bool, replacing: Callable[[], None]) -> tuple[list[str], Record]:  # noqa: FBT001
         if not early:
             replacing()
         raise DataError("no")
@@ -107,15 +118,31 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, content: str) -> None:
 
     with pytest.raises(DataError, match=r"m\.json is damaged"):
         read_manifest(storage, "m.json")
-    assert not run_once(storage, "m.json", INPUTS, lambda _: ([], {}), force=True)[1]
+    assert not run_once(storage, "m.json", INPUTS, lambda _: ([], COUNTS), force=True)[1]
     assert read_manifest(storage, "m.json") is not None
 
 
 def test_equal_manifests_have_equal_digests() -> None:
     """A manifest holds no time or place."""
-    first, second = (Manifest("s", {"b": 1, "a": 2}, "c", {}, {}, {"rows": 3}) for _ in range(2))
+    given: dict[str, Any] = {"step": "s", "code": "c", "parents": {}, "files": {}}
+    first, second = (
+        Manifest(parameters=parameters, counts={"rows": 3}, **given)
+        for parameters in ({"b": 1, "a": 2}, {"a": 2, "b": 1})
+    )
 
     assert first.digest == second.digest
+    assert first.digest != second.model_copy(update={"counts": {"rows": 4}}).digest
+
+
+def test_counts_come_back_as_the_steps_own(tmp_path: Path) -> None:
+    """A manifest read again has the counts of its step, and says so where they are another's."""
+    storage = LocalStorage(tmp_path)
+    run_once(storage, "m.json", INPUTS, lambda _: ([], COUNTS), force=False)
+    manifest = require_manifest(storage, "m.json", "step")
+
+    assert COUNTS == manifest.counted(SplitCounts)
+    with pytest.raises(DataError, match=r"The manifest of step has other counts: rows"):
+        manifest.counted(CleanCounts)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -124,13 +151,44 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         LocalStorage(tmp_path).path("x.parquet")
 
 
-def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
-    """A second run on the same files is told so, and may start when the first has ended."""
+def test_a_lease_is_held_by_one(tmp_path: Path) -> None:
+    """A second run on the same files is told who has it, and may start when the first has ended."""
     storage = LocalStorage(tmp_path)
-    with storage.lock("ingest"), pytest.raises(UsageError, match="Another process is running ingest"):
-        storage.lock("ingest").__enter__()
-    with storage.lock("ingest"):
+    said = f"Another process is running ingest on the same data .process {os.getpid()} on "
+    with storage.lease("ingest"), pytest.raises(UsageError, match=said):
+        storage.lease("ingest").__enter__()
+    with storage.lease("ingest"), storage.lease("validate"):
         pass
+
+
+def test_a_lease_can_be_waited_for(tmp_path: Path) -> None:
+    """Who waits takes over as soon as the holder lets go."""
+    storage = LocalStorage(tmp_path)
+    holder = ExitStack()
+    holder.enter_context(storage.lease("ingest"))
+    release = threading.Timer(0.2, holder.close)
+    release.start()
+    begun = time.monotonic()
+    with storage.lease("ingest", wait=20):
+        waited = time.monotonic() - begun
+    release.join()
+
+    assert 0.1 < waited < 15
+
+
+def test_stored_files_are_known_and_listed(tmp_path: Path) -> None:
+    """A file's digest and size are those of its bytes; what is being written is not listed."""
+    storage = LocalStorage(tmp_path)
+    for key in ("a/two", "a/b/one", "c/three"):
+        with storage.writing(key) as path:
+            path.write_text(key)
+    (tmp_path / "a/.two.tmp").write_text("half")
+    with storage.lease("ingest"):
+        listed = storage.list("a/")
+
+    assert ["a/b/one", "a/two"] == listed
+    assert [] == storage.list("nothing/")
+    assert (hashlib.sha256(b"a/two").hexdigest(), 5) == storage.stored("a/two")
 
 
 SCHEMA = pa.schema([("title", pa.large_string()), ("label", pa.large_string())])
@@ -155,7 +213,9 @@ def test_json_lines_keep_the_objects_as_they_were(tmp_path: Path) -> None:
     with frame_writer(path, ".jsonl", SCHEMA) as writer:
         writer.write(FRAME.head(1), [{"id": 7, "tags": ["é"], "label": "positive"}])
 
-    assert {"id": 7, "tags": ["é"], "label": "positive"} == json.loads(path.read_text(encoding="utf-8"))
+    assert {"id": 7, "tags": ["é"], "label": "positive"} == json.loads(
+        path.read_text(encoding="utf-8")
+    )
 
 
 def test_csv_refuses_nested_columns_and_unknown_endings(tmp_path: Path) -> None:

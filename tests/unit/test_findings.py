@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from src.model.core.hashing import buckets
 from src.model.data.synthetic import generate, parse
 from src.model.evaluation.label_noise import suspicion
 from src.model.evaluation.near_duplicates import _NONE, clusters, signatures
-from src.model.text import buckets
 
 FRAME = next(generate(parse("synthetic:600@4")))[1]
 TITLES, TEXTS = FRAME["title"].to_list(), FRAME["text"].to_list()
@@ -24,7 +24,9 @@ def test_a_changed_word_is_found_and_strangers_are_not() -> None:
 
 def test_exact_duplicates_in_any_number_are_one_cluster() -> None:
     """Fifty equal reviews are linked, not compared each with each."""
-    found = clusters(signatures(["Title"] * 50 + TITLES[:5], [TEXTS[0]] * 50 + TEXTS[100:105], seed=1))
+    found = clusters(
+        signatures(["Title"] * 50 + TITLES[:5], [TEXTS[0]] * 50 + TEXTS[100:105], seed=1)
+    )
 
     assert 1 == len(set(found[:50]))
     assert [-1] * 5 == found[50:].tolist()
@@ -49,7 +51,9 @@ def test_agreement_estimates_the_jaccard_similarity() -> None:
     pair = [" ".join(half), " ".join([*half[:60], *TEXTS[2].split()[:20]])]
     marks = [signatures(["", ""], pair, seed=seed) for seed in range(20)]
     found = buckets(["", ""], pair, bits=32, n=3)
-    first, second = (set(found.indices[found.offsets[i] : found.offsets[i + 1]].tolist()) for i in (0, 1))
+    first, second = (
+        set(found.indices[found.offsets[i] : found.offsets[i + 1]].tolist()) for i in (0, 1)
+    )
 
     assert np.mean([(m[0] == m[1]).mean() for m in marks]) == pytest.approx(
         len(first & second) / len(first | second), abs=0.03

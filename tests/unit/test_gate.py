@@ -5,32 +5,46 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from src.model.core.models.hashed import KIND
+from src.model.core.settings import PromotionSettings, load_settings
 from src.model.evaluation.gate import Examined, Judged, Rule, judge
-from src.model.pipeline.promote import limits
-from src.model.settings import load_settings
 
-LIMITS = limits(load_settings({}, env_file=None))
+LIMITS = load_settings({}, env_file=None).promotion
 RANDOM = np.random.default_rng(0)
 TRUTH = np.arange(4_000) % 2 == 0
 ON = Judged(TRUTH, {"even hundreds": np.arange(4_000) % 200 < 100, "few": np.arange(4_000) < 10})
 FIGURES = {
-    "accuracy": 0.9, "recall_negative": 0.9, "recall_positive": 0.9, "roc_auc": 0.95, "log_loss": 0.3, "ece": 0.02,
-}  # fmt: skip
+    "accuracy": 0.9,
+    "recall_negative": 0.9,
+    "recall_positive": 0.9,
+    "roc_auc": 0.95,
+    "log_loss": 0.3,
+    "ece": 0.02,
+}
 
 
 def scores(wrong: int, *, start: int = 0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return probabilities that are wrong on so many rows from a place on, and right on the others."""
+    """Return probabilities that are wrong on so many rows from a place on, right on the others."""
     right = np.where(TRUTH, 0.9, 0.1)
     at = np.arange(start, start + wrong)
     right[at] = 1 - right[at]
     return right
 
 
-GOOD = Examined(FIGURES, {"minimum": 0.8, "invariance": 0.95, "directional": 0.9}, 8_000_000, 90.0, scores(400))
+GOOD = Examined(
+    figures=FIGURES,
+    behaviour={"minimum": 0.8, "invariance": 0.95, "directional": 0.9},
+    model_bytes=8_000_000,
+    latency_us=90.0,
+    kind=KIND,
+    probability=scores(400),
+)
 
 
-def missed(challenger: Examined, champion: Examined | None = None) -> list[str]:
-    return [rule.name for rule in judge(challenger, champion, ON, LIMITS).missed]
+def missed(
+    challenger: Examined, champion: Examined | None = None, limits: PromotionSettings = LIMITS
+) -> list[str]:
+    return [rule.name for rule in judge(challenger, champion, ON, limits).missed]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +80,16 @@ def test_size_speed_and_behaviour_count_too(worse: Examined, rule: str) -> None:
     assert [rule] == missed(worse)
 
 
+def test_a_kind_of_model_is_held_to_what_it_promises() -> None:
+    """Without a bound in the settings that of the kind counts; a bound there counts for all."""
+    large = replace(KIND, max_bytes=50_000_000, max_latency_us=20.0)
+    strict = PromotionSettings(max_model_bytes=7_999_999, max_latency_us=89.0)
+
+    assert ["latency_us"] == missed(replace(GOOD, kind=large, model_bytes=49_000_000))
+    assert ["model_bytes", "latency_us"] == missed(replace(GOOD, kind=large), limits=strict)
+    assert [] == missed(GOOD, limits=PromotionSettings(max_model_bytes=8_000_000))
+
+
 def test_a_figure_that_could_not_be_computed_fails_its_rule() -> None:
     """A test set of one label has no ROC-AUC, and no claim to one."""
     figures = {name: value for name, value in FIGURES.items() if name != "roc_auc"}
@@ -89,7 +113,7 @@ def test_better_beyond_chance_is_promoted_and_equal_is_a_tie() -> None:
 
 
 def test_worse_beyond_the_bound_is_kept() -> None:
-    """Accuracy may be a point lower at the low end of its interval, log loss a little higher at the high end."""
+    """At its interval's bad end accuracy may be a point lower, log loss a little higher."""
     worse = replace(GOOD, probability=scores(480))
     unsure = replace(GOOD, probability=np.where(TRUTH, 0.6, 0.4))
     champion = replace(GOOD, probability=scores(0))
@@ -99,12 +123,16 @@ def test_worse_beyond_the_bound_is_kept() -> None:
 
 
 def test_an_unproven_challenger_is_not_waved_through() -> None:
-    """On few rows even an equal model could be a point worse: what is not known to be harmless is kept."""
+    """On few rows even an equal model could be a point worse, so it is kept."""
     rows = slice(0, 200)
     few = Judged(TRUTH[rows], {})
     flipped = np.where(np.arange(200) < 10, 1 - scores(0)[rows], scores(0)[rows])
-    other = np.where((np.arange(200) >= 10) & (np.arange(200) < 20), 1 - scores(0)[rows], scores(0)[rows])
-    verdict = judge(replace(GOOD, probability=flipped), replace(GOOD, probability=other), few, LIMITS)
+    other = np.where(
+        (np.arange(200) >= 10) & (np.arange(200) < 20), 1 - scores(0)[rows], scores(0)[rows]
+    )
+    verdict = judge(
+        replace(GOOD, probability=flipped), replace(GOOD, probability=other), few, LIMITS
+    )
 
     assert 0 == verdict.comparison.accuracy_difference if verdict.comparison else False
     assert "accuracy_against_champion" in [rule.name for rule in verdict.missed]
@@ -117,7 +145,9 @@ def test_a_slice_that_got_worse_keeps_a_model_that_is_better_on_the_whole() -> N
     champion, challenger = scores(0), scores(0)
     champion[outside[:300]] = 1 - champion[outside[:300]]
     challenger[in_slice[:90]] = 1 - challenger[in_slice[:90]]
-    verdict = judge(replace(GOOD, probability=challenger), replace(GOOD, probability=champion), ON, LIMITS)
+    verdict = judge(
+        replace(GOOD, probability=challenger), replace(GOOD, probability=champion), ON, LIMITS
+    )
 
     assert ["worst_slice_against_champion"] == [rule.name for rule in verdict.missed]
     assert "few" not in [change.name for change in verdict.slices]

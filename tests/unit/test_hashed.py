@@ -1,29 +1,32 @@
 """The hashed learner: what it counts, that it is reproducible, and how it stops."""
 
-import dataclasses
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from src.model.classifier import SentimentClassifier
+from src.model.core.errors import DivergedError
+from src.model.core.hashing import Buckets, buckets
+from src.model.core.models.hashed import SentimentClassifier
+from src.model.core.settings import HashedSettings
 from src.model.data.synthetic import generate, parse
-from src.model.errors import DivergedError
 from src.model.learners.base import Reviews
 from src.model.learners.calibration import abstain_band, platt
-from src.model.learners.descent import Pace
+from src.model.learners.counts import COUNTS, unpacked_counts
 from src.model.learners.feature_file import FeatureBlock, FeatureFile
 from src.model.learners.hashed import HashedLearner, log_count_ratio
-from src.model.pipeline.inputs import reviews
-from src.model.text import Buckets
+from src.model.training.examples import reviews
+from tests.conftest import training
 
 BLOCKS = {split: reviews(frame) for split, frame in generate(parse("synthetic:3000@5"))}
 
 
-def learner(folder: Path, **changes: object) -> HashedLearner:
-    base = HashedLearner(16, 2, 1.0, Pace(epochs=2), abstain_accuracy=0.97, max_bytes=0, seed=7, cache_dir=folder)
-    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+def learner(folder: Path, *, seed: int = 7, **changes: object) -> HashedLearner:
+    base = {"bits": 16, "ngrams": 2, "smoothing": 1.0, "epochs": 2}
+    pace = HashedSettings.model_validate(base | changes)
+    return HashedLearner(pace, abstain_accuracy=0.97, seed=seed, cache_dir=folder)
 
 
 def fit(learner: HashedLearner, validation: Reviews = BLOCKS["test"]) -> SentimentClassifier:
@@ -36,7 +39,7 @@ def fit(learner: HashedLearner, validation: Reviews = BLOCKS["test"]) -> Sentime
 
 
 def weights(model: SentimentClassifier, folder: Path) -> bytes:
-    model.save(folder, {})
+    model.save(folder, training())
     return (folder / "model.safetensors").read_bytes()
 
 
@@ -58,17 +61,17 @@ def test_the_log_count_ratio_is_the_papers() -> None:
 
 
 def test_a_rate_far_too_high_is_stopped_with_a_sentence(tmp_path: Path) -> None:
-    """Weights beyond what can be stored end the run with exit code 4; the features leave no file behind."""
+    """Weights beyond what can be stored end the run with exit code 4 and leave no file behind."""
     with pytest.raises(DivergedError, match="diverged") as caught:
-        fit(learner(tmp_path, pace=Pace(learning_rate=1e30)))
+        fit(learner(tmp_path, epochs=3, learning_rate=1e30))
 
     assert 4 == caught.value.exit_code
     assert [] == list(tmp_path.iterdir())
 
 
 def test_it_stops_where_validation_stops_gaining(tmp_path: Path) -> None:
-    """With a wild step size later epochs gain nothing: it stops early and keeps the best weights."""
-    fitted = learner(tmp_path, pace=Pace(epochs=40, learning_rate=300.0, patience=2)).fit(
+    """With a wild step size later epochs gain nothing: it stops and keeps the best weights."""
+    fitted = learner(tmp_path, epochs=40, learning_rate=300.0, patience=2).fit(
         lambda: iter([BLOCKS["train"]]), BLOCKS["test"], lambda *_: None
     )
     losses = [point.metrics["validation_log_loss"] for point in fitted.history]
@@ -82,24 +85,52 @@ def test_balance_lifts_the_rare_label(tmp_path: Path) -> None:
     train = BLOCKS["train"]
     rare = np.flatnonzero(train.positive)[::9]
     rows = np.sort(np.concatenate([np.flatnonzero(~train.positive), rare])).tolist()
-    skewed = Reviews([train.titles[i] for i in rows], [train.texts[i] for i in rows], train.positive[rows])
+    skewed = Reviews(
+        [train.titles[i] for i in rows], [train.texts[i] for i in rows], train.positive[rows]
+    )
     nothing = Reviews([], [], np.zeros(0, np.bool_))
     means = []
     for balance in (False, True):
-        made = learner(tmp_path, pace=Pace(balance=balance, epochs=1)).fit(
+        made = learner(tmp_path, balance=balance, epochs=1).fit(
             lambda: iter([skewed]), nothing, lambda *_: None
         )
-        means.append(made.model.predict_proba(BLOCKS["test"].titles, BLOCKS["test"].texts).mean())
+        found = made.model.read(BLOCKS["test"].titles, BLOCKS["test"].texts)
+        means.append(found.probability.mean())
 
     assert means[0] < means[1]
+
+
+def test_the_state_is_what_was_counted(tmp_path: Path) -> None:
+    """The counts of both labels stand beside the model; beside a pruned one stands nothing."""
+    train = BLOCKS["train"]
+    full, small = (
+        learner(tmp_path, max_bytes=size).fit(
+            lambda: iter([train]), BLOCKS["test"], lambda *_: None
+        )
+        for size in (0, 40_000)
+    )
+    content = full.state[COUNTS]
+    digest = hashlib.sha256(content).hexdigest()
+    counts = unpacked_counts(content, tmp_path / COUNTS, 16, digest)
+    found = buckets(train.titles, train.texts, bits=16, n=2)
+    of_row = np.repeat(train.positive, np.diff(found.offsets))
+
+    assert {COUNTS} == set(full.state)
+    assert {} == small.state
+    for label in (0, 1):
+        expected = np.bincount(found.indices[of_row == label], minlength=1 << 16)
+        assert expected.tolist() == counts[label].tolist()
 
 
 def test_a_pruned_model_is_small_and_nearly_as_good(tmp_path: Path) -> None:
     """`max_bytes` bounds the files; the decisions hardly change."""
     full, small = fit(learner(tmp_path)), fit(learner(tmp_path, max_bytes=40_000))
-    small.save(tmp_path / "small", {})
+    small.save(tmp_path / "small", training())
     test = BLOCKS["test"]
-    accuracy = [((m.predict_proba(test.titles, test.texts) >= 0.5) == test.positive).mean() for m in (full, small)]
+    accuracy = [
+        ((m.read(test.titles, test.texts).probability >= 0.5) == test.positive).mean()
+        for m in (full, small)
+    ]
 
     assert sum(path.stat().st_size for path in (tmp_path / "small").iterdir()) <= 40_000
     assert accuracy[1] > accuracy[0] - 0.02
@@ -108,7 +139,7 @@ def test_a_pruned_model_is_small_and_nearly_as_good(tmp_path: Path) -> None:
 def test_calibrated_probabilities_mean_what_they_say(tmp_path: Path) -> None:
     """On the rows it was calibrated on, the mean probability is the share of positive rows."""
     test = BLOCKS["test"]
-    probability = fit(learner(tmp_path)).predict_proba(test.titles, test.texts)
+    probability = fit(learner(tmp_path)).read(test.titles, test.texts).probability
 
     assert test.positive.mean() == pytest.approx(probability.mean(), abs=0.01)
 
@@ -126,20 +157,24 @@ def test_platt_finds_the_line_the_labels_were_drawn_from() -> None:
     ("scores", "positive"),
     [([], []), ([1.0, 2.0], [True, True]), ([1.0, -1.0, 2.0, -2.0], [False, True, False, True])],
 )
-def test_platt_leaves_scores_that_tell_nothing_as_they_are(scores: list[float], positive: list[bool]) -> None:
+def test_platt_leaves_scores_that_tell_nothing_as_they_are(
+    scores: list[float], positive: list[bool]
+) -> None:
     """No rows, one label, or scores that point the wrong way."""
     assert (1.0, 0.0) == platt(np.array(scores), np.array(positive, np.bool_))
 
 
 def test_platt_stays_finite_where_scores_separate_the_labels() -> None:
     """Perfect scores do not send the slope to infinity."""
-    slope, _ = platt(np.array([-9.0, -8.0, 8.0, 9.0] * 50), np.array([False, False, True, True] * 50))
+    slope, _ = platt(
+        np.array([-9.0, -8.0, 8.0, 9.0] * 50), np.array([False, False, True, True] * 50)
+    )
 
     assert 0 < slope < 10
 
 
 def test_the_band_gives_up_the_fewest_rows_that_do() -> None:
-    """Outside of it the decisions reach the accuracy; without need, and without hope, there is no band."""
+    """Outside of it the decisions reach the accuracy; without need or hope there is no band."""
     probability = np.array([0.99, 0.01, 0.9, 0.2, 0.7, 0.55])
     positive = np.array([True, False, True, False, False, True])
 
@@ -152,11 +187,14 @@ def test_the_band_gives_up_the_fewest_rows_that_do() -> None:
 def test_feature_blocks_come_back_as_they_went_in(tmp_path: Path) -> None:
     """In any order, empty ones too; and the file has no name to be left behind."""
     blocks = [
-        FeatureBlock(Buckets(np.arange(n, dtype=np.uint32), np.array([0, n])), np.array([bool(n)])) for n in (5, 0, 3)
+        FeatureBlock(Buckets(np.arange(n, dtype=np.uint32), np.array([0, n])), np.array([bool(n)]))
+        for n in (5, 0, 3)
     ]
     with FeatureFile(tmp_path / "new") as features:
         for block in blocks:
             features.append(block)
         assert [] == list((tmp_path / "new").iterdir())
-        assert [[0, 1, 2], [], [0, 1, 2, 3, 4]] == [features.block(i).buckets.indices.tolist() for i in (2, 1, 0)]
+        assert [[0, 1, 2], [], [0, 1, 2, 3, 4]] == [
+            features.block(i).buckets.indices.tolist() for i in (2, 1, 0)
+        ]
         assert [True, False, True] == features.positive.tolist()

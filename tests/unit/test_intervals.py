@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from src.model.evaluation.intervals import _WeightedFigures, bootstrap_intervals, log_losses, mean_interval, wilson
+from src.model.evaluation.intervals import (
+    _WeightedFigures,
+    bootstrap_intervals,
+    log_losses,
+    mean_interval,
+    wilson,
+)
 from src.model.evaluation.metrics import classification_metrics
 
 RANDOM = np.random.default_rng(3)
@@ -19,9 +25,15 @@ def test_wilsons_interval_is_the_published_one() -> None:
     assert pytest.approx((0.0, 0.2775), abs=1e-4) == wilson(0, 10)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.5, 0.8, 1.0])), min_size=2, max_size=40))
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.sampled_from([0.0, 0.2, 0.5, 0.8, 1.0])),
+        min_size=2,
+        max_size=40,
+    )
+)
 def test_figures_of_equal_weights_are_the_plain_ones(pairs: list[tuple[bool, float]]) -> None:
-    """With every row once, ties and all, the resampled figures are those of `classification_metrics`."""
+    """With every row once, ties and all, the figures are those of `classification_metrics`."""
     truth, scores = np.array([t for t, _ in pairs]), np.array([p for _, p in pairs])
     plain = classification_metrics(truth, scores)
     mine = _WeightedFigures(truth, scores).of(np.ones(truth.size))
@@ -47,7 +59,10 @@ def test_intervals_hold_the_figure_and_agree_with_theory() -> None:
 
     assert {"accuracy", "f1_macro", "roc_auc", "pr_auc", "log_loss", "brier"} == set(found)
     assert all(interval.low < figures[name] < interval.high for name, interval in found.items())
-    assert pytest.approx((figures["accuracy"] - half, figures["accuracy"] + half), abs=0.006) == found["accuracy"]
+    assert (
+        pytest.approx((figures["accuracy"] - half, figures["accuracy"] + half), abs=0.006)
+        == found["accuracy"]
+    )
     assert found == bootstrap_intervals(TRUTH, SCORES, draws=2_000, seed=1)
 
 
@@ -56,9 +71,14 @@ def test_the_interval_of_a_mean_is_that_of_the_central_limit_theorem() -> None:
     losses = log_losses(TRUTH, SCORES)
     half = 1.96 * losses.std() / np.sqrt(losses.size)
 
-    assert pytest.approx((losses.mean() - half, losses.mean() + half), rel=0.03) == mean_interval(losses, draws=4_000)
+    assert pytest.approx((losses.mean() - half, losses.mean() + half), rel=0.03) == mean_interval(
+        losses, draws=4_000
+    )
 
 
 def test_a_certain_mistake_has_a_finite_loss() -> None:
     """A probability of zero for what is true is clipped at machine precision."""
-    assert pytest.approx([36.04, 0.0], abs=0.01) == log_losses(np.array([True, False]), np.array([0.0, 0.0])).tolist()
+    assert (
+        pytest.approx([36.04, 0.0], abs=0.01)
+        == log_losses(np.array([True, False]), np.array([0.0, 0.0])).tolist()
+    )

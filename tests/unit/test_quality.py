@@ -3,13 +3,15 @@
 import polars as pl
 
 from src.model.data.quality import LENGTH_EDGES, check, note_overlap, split_statistics
-from src.model.rows import row_ids
+from src.model.files.rows import row_ids
 
 
 def frame(*rows: tuple[int, str, str]) -> pl.DataFrame:
     labels, titles, texts = zip(*rows, strict=True)
     ids = pl.Series("row_id", row_ids(titles, texts), pl.UInt64)
-    return pl.DataFrame([ids, pl.Series("polarity", labels), pl.Series("title", titles), pl.Series("text", texts)])
+    return pl.DataFrame(
+        [ids, pl.Series("polarity", labels), pl.Series("title", titles), pl.Series("text", texts)]
+    )
 
 
 ENGLISH = "this is the best thing that I have bought for my house"
@@ -39,8 +41,14 @@ def test_findings_are_counted_across_blocks() -> None:
         "conflicts": 3,
     }
     assert expected == whole.found == parts.found
-    assert {"duplicates": [1, 2], "conflicts": [0, 1, 2], "non_english": [5], "encoding_damage": [6, 7]} == {
-        name: parts.examples[name] for name in ("duplicates", "conflicts", "non_english", "encoding_damage")
+    assert {
+        "duplicates": [1, 2],
+        "conflicts": [0, 1, 2],
+        "non_english": [5],
+        "encoding_damage": [6, 7],
+    } == {
+        name: parts.examples[name]
+        for name in ("duplicates", "conflicts", "non_english", "encoding_damage")
     }
     assert 8 == parts.lengths.sum()
     assert 5 == parts.positive
@@ -55,7 +63,10 @@ def test_lengths_fall_into_their_buckets() -> None:
 
 def test_overlap_is_counted_on_the_test_side() -> None:
     """A test row that stands in train is found, however often it stands there."""
-    train, test = split_statistics([ROWS]), split_statistics([frame((2, "Good", ENGLISH), (1, "other", "row"))])
+    train, test = (
+        split_statistics([ROWS]),
+        split_statistics([frame((2, "Good", ENGLISH), (1, "other", "row"))]),
+    )
     note_overlap(train, test)
 
     assert (1, [0]) == (test.found["overlap"], test.examples["overlap"])
@@ -63,11 +74,24 @@ def test_overlap_is_counted_on_the_test_side() -> None:
 
 def test_checks_hold_shares_against_limits() -> None:
     """Shares over a maximum and a class under its minimum fail; the limit itself passes."""
-    names = ("quarantined", "class", "empty_title", "empty_text", "encoding_damage", "non_english", "duplicates")
+    names = (
+        "quarantined",
+        "class",
+        "empty_title",
+        "empty_text",
+        "encoding_damage",
+        "non_english",
+        "duplicates",
+    )
     limits = dict.fromkeys((*names, "conflicts", "overlap"), 0.25)
-    train, test = split_statistics([ROWS]), split_statistics([frame((2, "Good", ENGLISH), (2, "other", "row"))])
+    train, test = (
+        split_statistics([ROWS]),
+        split_statistics([frame((2, "Good", ENGLISH), (2, "other", "row"))]),
+    )
     note_overlap(train, test)
-    verdicts = {(c.name, c.split): c.passed for c in check(train, test, limits, quarantined=3, rows_in=10)}
+    verdicts = {
+        (c.name, c.split): c.passed for c in check(train, test, limits, quarantined=3, rows_in=10)
+    }
 
     assert not verdicts["quarantined", "both"]
     assert verdicts["duplicates", "train"]

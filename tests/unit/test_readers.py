@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from src.model.data.readers import read_table, table_at
-from src.model.errors import SourceError
+from src.model.core.errors import SourceError
+from src.model.files.readers import read_table, table_at
 
 EXPECTED = ("polarity", "title", "text")
 
@@ -28,7 +28,9 @@ def test_csv_without_header_keeps_its_first_row_and_the_word_none(tmp_path: Path
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet"])
 def test_every_format_gives_the_same_rows(tmp_path: Path, ending: str) -> None:
     """Formats differ in how they store a review, not in the review."""
-    frame = pl.DataFrame({"polarity": ["1", "2"], "title": ["a", 'q"q'], "text": ["é, x", "line\nbreak"]})
+    frame = pl.DataFrame(
+        {"polarity": ["1", "2"], "title": ["a", 'q"q'], "text": ["é, x", "line\nbreak"]}
+    )
     path = tmp_path / f"reviews{ending}"
     content = frame.write_csv().encode() if ".csv" in ending else frame.write_ndjson().encode()
     if ending == ".parquet":
@@ -42,9 +44,9 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, ending: str) -> None:
 def test_numbers_and_nested_columns_of_parquet(tmp_path: Path) -> None:
     """A rating of 5.0 reads 5; lists are ignored by name."""
     path = tmp_path / "a.parquet"
-    pl.DataFrame({"rating": [5.0, 1.0, None], "price": [1.5, 2.0, 3.0], "images": [["x"], [], ["y"]]}).write_parquet(
-        path
-    )
+    pl.DataFrame(
+        {"rating": [5.0, 1.0, None], "price": [1.5, 2.0, 3.0], "images": [["x"], [], ["y"]]}
+    ).write_parquet(path)
     (block,) = read_table(table_at(path), ())
 
     assert [("5", "1.5"), ("1", "2"), (None, "3")] == block.rows.select("rating", "price").rows()
@@ -55,10 +57,14 @@ def test_jsonl_sets_broken_lines_aside(tmp_path: Path) -> None:
     """What is no JSON object, or no text, becomes a reject; later keys are named as ignored."""
     path = tmp_path / "a.jsonl"
     good = json.dumps({"rating": 5.0, "title": "a", "text": "b", "images": [1]})
-    path.write_bytes(good.encode() + b'\n{"title": \n[1]\n"\xff"\n{"title": "\\ud800"}\n\n' + good.encode())
+    path.write_bytes(
+        good.encode() + b'\n{"title": \n[1]\n"\xff"\n{"title": "\\ud800"}\n\n' + good.encode()
+    )
     (block,) = read_table(table_at(path), ("title", "text"))
 
-    assert ["malformed_json", "malformed_json", "invalid_utf8", "invalid_utf8"] == [r.reason for r in block.rejects]
+    assert ["malformed_json", "malformed_json", "invalid_utf8", "invalid_utf8"] == [
+        r.reason for r in block.rejects
+    ]
     assert [("5", "a", "b"), ("5", "a", "b")] == block.rows.select("rating", "title", "text").rows()
     assert [1, 7] == block.lines.to_list()
     assert ["images"] == block.ignored

@@ -2,15 +2,17 @@
 
 import numpy as np
 
-from src.model.labels import label_names
-from src.model.rows import batch_numbers, is_test, is_validation, row_ids
+from src.model.core.labels import label_names
+from src.model.files.rows import batch_numbers, is_test, is_validation, row_ids
 
 IDS = row_ids([f"title {i}" for i in range(20_000)], [f"text {i}" for i in range(20_000)])
 
 
 def test_an_id_is_the_same_on_every_machine() -> None:
     """The id is fixed: data split today and data split next year must agree."""
-    assert [6286191171821749376, 11720498701971786396] == row_ids(["Great", ""], ["I love it", "né"]).tolist()
+    assert [6286191171821749376, 11720498701971786396] == row_ids(
+        ["Great", ""], ["I love it", "né"]
+    ).tolist()
 
 
 def test_title_and_text_do_not_run_together() -> None:

@@ -31,7 +31,7 @@ FRAME = pl.DataFrame(ROWS, schema=["title", "text"], orient="row")
     ],
 )
 def test_slices_hold_the_rows_their_names_say(name: str, rows: list[int]) -> None:
-    """Typographic apostrophes count; two letters are no shouting; one word 130 times is no English."""
+    """Typographic apostrophes count, two letters are no shouting, one word 130 times no English."""
     assert rows == np.flatnonzero(text_masks(FRAME)[name]).tolist()
 
 
@@ -46,7 +46,7 @@ def test_blocks_join_to_slices_of_all_rows_and_empty_ones_go() -> None:
 
 
 def test_columns_become_slices_of_their_frequent_values() -> None:
-    """Missing values are a slice too; what occurs once is none, and of many values only the most frequent are."""
+    """Missing values are a slice, what occurs once is none; of many only the most frequent are."""
     frame = pl.DataFrame({"kind": ["a", "b", "a", None, None, "c"], "id": list("uvwxyz")})
     many = pl.DataFrame({"x": [str(i // 2) for i in range(100)]})
 
@@ -57,7 +57,7 @@ def test_columns_become_slices_of_their_frequent_values() -> None:
 
 
 def test_figures_of_a_slice() -> None:
-    """Accuracy, interval and loss are of its rows; too few rows are shown and not judged; one label is no trouble."""
+    """Accuracy, interval and loss are of its rows; few rows are not judged, one label can be."""
     truth = np.array([True, True, True, False])
     scores = np.array([0.9, 0.8, 0.3, 0.2])
     masks = {"positive": truth, "one": np.array([False, False, False, True])}

@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
+from src.model.core.errors import UsageError
 from src.model.data.synthetic import BLOCK, generate, parse
-from src.model.errors import UsageError
 
 
 def train(spec: str) -> pl.DataFrame:
@@ -35,7 +35,7 @@ def test_one_test_row_for_nine_train_rows() -> None:
 
 
 def test_reviews_have_the_shape_of_reviews() -> None:
-    """Lengths average about 430 bytes with a long tail; both labels are as frequent; rows differ."""
+    """Lengths average about 430 bytes with a long tail; labels are as frequent; rows differ."""
     size = SAMPLE["text"].str.len_bytes()
     mean, tail = size.mean(), size.quantile(0.95)
     assert isinstance(mean, float)
@@ -56,9 +56,18 @@ def test_the_grammar_is_rich() -> None:
 
     import src.model.data.synthetic as module
 
-    grammar = tomllib.loads(Path(module.__file__).with_name("grammar.toml").read_text(encoding="utf-8"))
-    phrases = [p for mood in ("positive", "negative") for kind in grammar[mood].values() for p in kind]
-    phrases += [p for c in grammar["category"].values() for mood in ("positive", "negative") for p in c[mood]]
+    grammar = tomllib.loads(
+        Path(module.__file__).with_name("sentences.toml").read_text(encoding="utf-8")
+    )
+    phrases = [
+        p for mood in ("positive", "negative") for kind in grammar[mood].values() for p in kind
+    ]
+    phrases += [
+        p
+        for c in grammar["category"].values()
+        for mood in ("positive", "negative")
+        for p in c[mood]
+    ]
 
     assert len(set(phrases)) >= 350
     assert {"negated", "contrast"} <= set(grammar["positive"]) & set(grammar["negative"])

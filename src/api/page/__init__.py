@@ -5,14 +5,17 @@ from pathlib import Path
 
 import jinja2
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from src.api.problems import Problem
 from src.api.schemas import MAX_BATCH, MAX_MESSAGE, MAX_TITLE
 
 _FOLDER = Path(__file__).parent
-_CARD_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+_CARD_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 """A model card is a page of its own with its style and pictures inside, and no script."""
 
 EXAMPLES = (
@@ -33,10 +36,10 @@ def mount_page(app: FastAPI) -> None:
 
     @app.get("/card", include_in_schema=False)
     async def card(request: Request) -> Response:
-        served = request.app.state.service.bench.champion.current
+        served = request.app.state.service.bench.champion_slot.current
         if served is None or served.card is None:
             raise Problem(404, "The model that is served came without a card.")
-        return FileResponse(served.card, media_type="text/html", headers={"content-security-policy": _CARD_POLICY})
+        return HTMLResponse(served.card, headers={"content-security-policy": _CARD_POLICY})
 
 
 @cache

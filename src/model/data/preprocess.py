@@ -1,52 +1,50 @@
-"""What both preprocess steps do: clean one file of reviews through the text path, and account for every row."""
+"""What both preprocess steps do: clean one file of reviews through the text path.
+
+Every row is accounted for.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
-from src.model import text
-from src.model.command import Context
-from src.model.data.conform import QUARANTINE
-from src.model.data.manifest import Inputs, Manifest, data_code, run_once
-from src.model.data.tables import open_table, read_blocks, table_writer
+from src.model.command import Context, Outcome, Result
+from src.model.core import text
+from src.model.files.counts import CleanCounts
+from src.model.files.layout import Cleaning
+from src.model.files.lineage import step_code
+from src.model.files.manifest import Inputs, Manifest, run_once
+from src.model.files.rows import QUARANTINE_SCHEMA
+from src.model.files.tables import open_table, read_blocks, table_writer
+
+EMPTY = "empty_after_cleaning"
+"""Reason of rows of which cleaning leaves nothing."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """One file to clean: keys of source and target, the split it belongs to, the step's name."""
+class PreprocessResult(Result, CleanCounts):
+    """Rows of all files together; how many files there are, and how many were current already."""
 
-    step: str
-    split: str
-    source: str
-    target: str
-
-    @property
-    def manifest(self) -> str:
-        return self.target.replace(".parquet", ".manifest.json")
-
-    @property
-    def quarantine(self) -> str:
-        return self.target.replace(".parquet", ".quarantine.parquet")
+    files: int
+    skipped: int
 
 
-def preprocess(context: Context, job: Job, parent: str, *, force: bool) -> tuple[Manifest, bool]:
+def preprocess(
+    context: Context, job: Cleaning, parent: str, *, force: bool
+) -> tuple[Manifest, bool]:
     """Clean the job's file unless it is current; return its manifest and whether it was skipped.
 
     `parent` is the SHA-256 of the source file, from the manifest of the step that wrote it.
     """
     storage = context.storage
-    with storage.lock(job.target.rsplit("/", 1)[-1]):
-        inputs = Inputs(job.step, {}, {job.source: parent}, data_code())
+    with storage.lease(job.target.rsplit("/", 1)[-1]):
+        inputs = Inputs(job.step, {}, {job.source: parent}, step_code(job.step))
 
-        def work(replacing: Callable[[], None]) -> tuple[tuple[str, str], dict[str, Any]]:
+        def work(replacing: Callable[[], None]) -> tuple[tuple[str, str], CleanCounts]:
             return (job.target, job.quarantine), _clean_file(context, job, replacing)
 
         return run_once(storage, job.manifest, inputs, work, force=force)
 
 
-def _clean_file(context: Context, job: Job, replacing: Callable[[], None]) -> dict[str, Any]:
+def _clean_file(context: Context, job: Cleaning, replacing: Callable[[], None]) -> CleanCounts:
     storage = context.storage
     source = storage.path(job.source)
     with open_table(source) as table:
@@ -54,7 +52,7 @@ def _clean_file(context: Context, job: Job, replacing: Callable[[], None]) -> di
     with storage.writing(job.target) as target, storage.writing(job.quarantine) as aside:
         with (
             table_writer(target, schema) as kept,
-            table_writer(aside, QUARANTINE) as quarantined,
+            table_writer(aside, QUARANTINE_SCHEMA) as quarantined,
             context.progress(f"Preprocessing {job.target.rsplit('/', 1)[-1]}") as advance,
         ):
             line = 0
@@ -66,38 +64,46 @@ def _clean_file(context: Context, job: Job, replacing: Callable[[], None]) -> di
                 line += block.height
                 advance(block.height, total)
         replacing()
-        return {"rows_in": total, "rows": kept.rows, "quarantined": {"empty_after_cleaning": quarantined.rows}}
+        aside_by_reason = {EMPTY: quarantined.rows}
+        return CleanCounts(rows_in=total, rows=kept.rows, quarantined=aside_by_reason)
 
 
 def clean_block(block: pl.DataFrame) -> pl.DataFrame:
-    """Return the block with title and text cleaned; ids, labels and other columns stay as they are."""
+    """Return the block with title and text cleaned.
+
+    Ids, labels and other columns stay as they are.
+    """
     return block.with_columns(
-        pl.Series(name, [text.clean_field(value) for value in block[name]], pl.String) for name in ("title", "text")
+        pl.Series(name, [text.clean_field(value) for value in block[name]], pl.String)
+        for name in ("title", "text")
     )
 
 
 def _aside(block: pl.DataFrame, empty: pl.Series, line: int, split: str) -> pl.DataFrame:
     raw = (pl.col("title") + text.BORDER + pl.col("text")).alias("raw")
-    numbered = block.with_columns(pl.int_range(line + 1, line + block.height + 1, dtype=pl.UInt64).alias("line"))
+    numbered = block.with_columns(
+        pl.int_range(line + 1, line + block.height + 1, dtype=pl.UInt64).alias("line")
+    )
     return numbered.filter(empty).select(
-        pl.lit(split).alias("split"), "line", pl.lit("empty_after_cleaning").alias("reason"), raw,
+        pl.lit(split).alias("split"), "line", pl.lit(EMPTY).alias("reason"), raw,
         raw.str.len_bytes().cast(pl.Int64).alias("raw_bytes"),
     )  # fmt: skip
 
 
-def report(step: str, done: list[tuple[Manifest, bool]]) -> tuple[dict[str, Any], str]:
+def outcome(kind: type[PreprocessResult], done: list[tuple[Manifest, bool]]) -> Outcome:
     """Return what the steps answer, for machines and for people."""
-    kept = sum(manifest.counts["rows"] for manifest, _ in done)
-    aside = sum(manifest.counts["quarantined"]["empty_after_cleaning"] for manifest, _ in done)
+    counts = [manifest.counted(CleanCounts) for manifest, _ in done]
+    rows, empty = sum(c.rows for c in counts), sum(c.quarantined[EMPTY] for c in counts)
     skipped = sum(was for _, was in done)
-    data = {
-        "step": step,
-        "files": len(done),
-        "skipped": skipped,
-        "rows_in": sum(manifest.counts["rows_in"] for manifest, _ in done),
-        "rows": kept,
-        "quarantined": {"empty_after_cleaning": aside},
-    }
+    result = kind(
+        files=len(done),
+        skipped=skipped,
+        rows_in=sum(c.rows_in for c in counts),
+        rows=rows,
+        quarantined={EMPTY: empty},
+    )
+    files = f"{len(done)} file{'s' * (len(done) > 1)}"
     unchanged = f", {skipped} unchanged and skipped" if skipped else ""
-    lost = f"; {aside:,} rows were empty after cleaning and are set aside beside them" if aside else ""
-    return data, f"Preprocessed: {kept:,} rows in {len(done)} file{'s' * (len(done) > 1)}{unchanged}{lost}"
+    lost = f"; {empty:,} rows were empty after cleaning and are set aside beside them"
+    text = f"Preprocessed: {rows:,} rows in {files}{unchanged}{lost if empty else ''}"
+    return Outcome(result, text)

@@ -1,37 +1,44 @@
-"""Preprocess batch: batches/train_batch_K.parquet -> processed/train_batch_K.parquet, with clean title and text."""
+"""Preprocess batch: batches/train_batch_K.parquet -> processed/train_batch_K.parquet.
+
+Title and text are clean afterwards.
+"""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 from src.model import command
 from src.model.command import Context, Outcome
-from src.model.data import split_batches
-from src.model.data.batches import parse_batches
-from src.model.data.preprocess import Job, preprocess, report
+from src.model.data.preprocess import PreprocessResult, outcome, preprocess
+from src.model.files.batches import parse_batches
+from src.model.files.layout import batch_key, clean_batch
+from src.model.files.lineage import current_split
 
 
-def job(number: int) -> Job:
-    """Return what there is to do for one batch."""
-    source = split_batches.batch_key(number)
-    return Job("preprocess_batch", "train", source, f"processed/train_batch_{number}.parquet")
+class PreprocessBatchResult(PreprocessResult):
+    """Rows of all files together; how many files there are, and how many were current already."""
+
+    step: Literal["preprocess_batch"] = "preprocess_batch"
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "data.preprocess_batch")
-    parser.add_argument("--batch", required=True, nargs="+", metavar="K", help='a batch, "0 1 2", 0,1,2, 0-4 or all')
+    parser.add_argument(
+        "--batch", required=True, nargs="+", metavar="K", help='a batch, "0 1 2", 0,1,2, 0-4 or all'
+    )
     parser.add_argument("--force", action="store_true", help="run even if nothing has changed")
     return parser
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     numbers = parse_batches(" ".join(args.batch), context.settings.batches)
-    split = split_batches.current_split(context)
+    split = current_split(context.storage, context.settings.batches)
     done = []
     for number in numbers:
-        parent = split.files[split_batches.batch_key(number)].sha256
-        done.append(preprocess(context, job(number), parent, force=args.force))
-    return Outcome(*report("preprocess_batch", done))
+        parent = split.files[batch_key(number)].sha256
+        done.append(preprocess(context, clean_batch(number), parent, force=args.force))
+    return outcome(PreprocessBatchResult, done)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

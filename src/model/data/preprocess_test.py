@@ -3,14 +3,19 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Literal
 
 from src.model import command
 from src.model.command import Context, Outcome
-from src.model.data import ingest
-from src.model.data.manifest import require_manifest
-from src.model.data.preprocess import Job, preprocess, report
+from src.model.data.preprocess import PreprocessResult, outcome, preprocess
+from src.model.files.layout import CLEAN_TEST, RAW_TEST
+from src.model.files.lineage import current_raw
 
-JOB = Job("preprocess_test", "test", ingest.TEST, "processed/test.parquet")
+
+class PreprocessTestResult(PreprocessResult):
+    """Rows of all files together; how many files there are, and how many were current already."""
+
+    step: Literal["preprocess_test"] = "preprocess_test"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,9 +25,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    raw = require_manifest(context.storage, ingest.MANIFEST, "ingest")
-    done = preprocess(context, JOB, raw.files[ingest.TEST].sha256, force=args.force)
-    return Outcome(*report("preprocess_test", [done]))
+    parent = current_raw(context.storage).files[RAW_TEST].sha256
+    done = preprocess(context, CLEAN_TEST, parent, force=args.force)
+    return outcome(PreprocessTestResult, [done])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from src.model.language import looks_non_english
-from src.model.rows import POSITIVE
+from src.model.core.reading import look_foreign
+from src.model.files.rows import POSITIVE
 
 SAMPLES = 100
 """Rows kept as examples of each finding."""
@@ -30,7 +30,9 @@ class SplitStatistics:
     positive: int = 0
     found: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ROW_FINDINGS, 0))
     examples: dict[str, list[int]] = field(default_factory=dict)
-    lengths: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(LENGTH_EDGES), np.int64))
+    lengths: npt.NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros(len(LENGTH_EDGES), np.int64)
+    )
     ids: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     is_positive: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
@@ -38,7 +40,8 @@ class SplitStatistics:
         """Add `count` rows to a finding, with examples of them."""
         self.found[finding] = self.found.get(finding, 0) + count
         examples = self.examples.setdefault(finding, [])
-        examples.extend(int(row) for row, _ in zip(where, range(SAMPLES - len(examples)), strict=False))
+        free = range(SAMPLES - len(examples))
+        examples.extend(int(row) for row, _ in zip(where, free, strict=False))
 
     def share(self, finding: str) -> float:
         """Return a finding's share of the rows."""
@@ -50,13 +53,13 @@ def split_statistics(blocks: Iterable[pl.DataFrame]) -> SplitStatistics:
     total = SplitStatistics()
     ids, labels = [total.ids], [total.is_positive]
     for block in blocks:
-        flags = block.select(_row_findings())
-        for name in ROW_FINDINGS:
-            where = np.flatnonzero(flags[name].to_numpy())
+        for name, flags in _row_findings(block).items():
+            where = np.flatnonzero(flags)
             total.note(name, where.size, where + total.rows)
         positive = (block["polarity"] == POSITIVE).to_numpy()
-        size = block.select((pl.col("title").str.len_bytes() + pl.col("text").str.len_bytes()).cast(pl.Int64))
-        buckets = np.searchsorted(LENGTH_EDGES, size.to_series().to_numpy(), side="right") - 1
+        size = pl.col("title").str.len_bytes() + pl.col("text").str.len_bytes()
+        sizes = block.select(size.cast(pl.Int64)).to_series().to_numpy()
+        buckets = np.searchsorted(LENGTH_EDGES, sizes, side="right") - 1
         total.lengths += np.bincount(buckets, minlength=len(LENGTH_EDGES)).astype(np.int64)
         total.rows += block.height
         total.positive += int(positive.sum())
@@ -67,18 +70,19 @@ def split_statistics(blocks: Iterable[pl.DataFrame]) -> SplitStatistics:
     return total
 
 
-def _row_findings() -> list[pl.Expr]:
-    both = pl.col("title") + " " + pl.col("text")
-    return [
-        (pl.col("title").str.strip_chars() == "").alias("empty_title"),
-        (pl.col("text").str.strip_chars() == "").alias("empty_text"),
-        both.str.contains(_DAMAGE).alias("encoding_damage"),
-        looks_non_english(both).alias("non_english"),
-    ]
+def _row_findings(block: pl.DataFrame) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which of a block's n rows show each of `ROW_FINDINGS`, arrays of shape (n,)."""
+    title, text = block["title"], block["text"]
+    return {
+        "empty_title": (title.str.strip_chars() == "").to_numpy(),
+        "empty_text": (text.str.strip_chars() == "").to_numpy(),
+        "encoding_damage": (title + " " + text).str.contains(_DAMAGE).to_numpy(),
+        "non_english": look_foreign(title.to_list(), text.to_list()),
+    }
 
 
 def _note_repeats(total: SplitStatistics) -> None:
-    """Find rows that repeat an earlier one, and rows whose text also occurs with the other label."""
+    """Find rows that repeat an earlier one, and those whose text also has the other label."""
     _, first, inverse = np.unique(total.ids, return_index=True, return_inverse=True)
     repeats = np.ones(total.rows, np.bool_)
     repeats[first] = False
@@ -97,7 +101,10 @@ def note_overlap(train: SplitStatistics, test: SplitStatistics) -> None:
 
 @dataclass(frozen=True)
 class Check:
-    """One finding held against its limit; `at_most` is False where the share must not fall below the limit."""
+    """One finding held against its limit.
+
+    `at_most` is False where the share must not fall below the limit.
+    """
 
     name: str
     split: str
@@ -112,14 +119,24 @@ class Check:
 
 
 def check(
-    train: SplitStatistics, test: SplitStatistics, limits: dict[str, float], quarantined: int, rows_in: int
+    train: SplitStatistics,
+    test: SplitStatistics,
+    limits: dict[str, float],
+    quarantined: int,
+    rows_in: int,
 ) -> Sequence[Check]:
     """Hold the statistics of both splits against `limits`, which are shares of rows, by finding."""
-    checks = [Check("quarantined", "both", quarantined, quarantined / max(rows_in, 1), limits["quarantined"])]
+    share = quarantined / max(rows_in, 1)
+    checks = [Check("quarantined", "both", quarantined, share, limits["quarantined"])]
     for split, found in (("train", train), ("test", test)):
         rarer = min(found.positive, found.rows - found.positive)
-        checks.append(Check("class", split, rarer, rarer / max(found.rows, 1), limits["class"], at_most=False))
+        share = rarer / max(found.rows, 1)
+        checks.append(Check("class", split, rarer, share, limits["class"], at_most=False))
         checks += [Check(n, split, found.found[n], found.share(n), limits[n]) for n in ROW_FINDINGS]
-    checks += [Check(n, "train", train.found[n], train.share(n), limits[n]) for n in ("duplicates", "conflicts")]
-    checks.append(Check("overlap", "test", test.found["overlap"], test.share("overlap"), limits["overlap"]))
+    for name, split, found in (
+        ("duplicates", "train", train),
+        ("conflicts", "train", train),
+        ("overlap", "test", test),
+    ):
+        checks.append(Check(name, split, found.found[name], found.share(name), limits[name]))
     return checks

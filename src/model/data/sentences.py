@@ -10,9 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-MOODS = ("positive", "negated+", "contrast+", "negative", "negated-", "contrast-", "sarcasm", "neutral")
+MOODS = (
+    "positive",
+    "negated+",
+    "contrast+",
+    "negative",
+    "negated-",
+    "contrast-",
+    "sarcasm",
+    "neutral",
+)
 _TITLE_MOODS = ("negative", "positive", "neutral")
-_FILLINGS = 24  # spellings of one template at most, spread evenly over all combinations of its slots
+# Spellings of one template at most, spread evenly over all combinations of its slots.
+_FILLINGS = 24
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -20,8 +30,8 @@ _SLOT = re.compile(r"\{(\w+)\}")
 class Sentences:
     """All sentences in one series, and where each (category, mood) begins and how many it has.
 
-    `starts` and `counts` have the shape (2, categories, moods); index 1 on the first axis is the shifted vocabulary.
-    The `title_` pair has the shape (categories, 3).
+    `starts` and `counts` have the shape (2, categories, moods); index 1 on the first axis is the
+    shifted vocabulary. The `title_` pair has the shape (categories, 3).
     """
 
     categories: tuple[str, ...]
@@ -39,7 +49,10 @@ class Sentences:
         shifted: npt.NDArray[np.bool_],
         uniform: npt.NDArray[np.float64],
     ) -> npt.NDArray[np.intp]:
-        """Return indices into `texts`, one for each of the given (n,) arrays; `uniform` lies in [0, 1)."""
+        """Return indices into `texts`, one for each of the given (n,) arrays.
+
+        `uniform` lies in [0, 1).
+        """
         where = (shifted.astype(np.intp), category, mood)
         return self.starts[where] + (uniform * self.counts[where]).astype(np.intp)
 
@@ -56,7 +69,10 @@ class Sentences:
 
 
 def spell_out(grammar: Mapping[str, Any]) -> Sentences:
-    """Fill every template with the words of every category; deterministic, about 100,000 sentences."""
+    """Fill every template with the words of every category.
+
+    That is deterministic, and gives about 100,000 sentences.
+    """
     everywhere = {slot: grammar[slot] for slot in ("time", "person", "money")}
     shift = grammar["shift"]
     names = tuple(grammar["category"])
@@ -66,7 +82,7 @@ def spell_out(grammar: Mapping[str, Any]) -> Sentences:
         own = grammar["category"][name]
         slots = everywhere | {slot: own[slot] for slot in ("item", "part")}
         for mood in MOODS:
-            # A category's own opinions are few but weighty: they come up as often as the general ones.
+            # A category's own opinions are few but weighty: as frequent as the general ones.
             particular = own.get(mood, [])
             general = _fill(_templates(grammar, mood), slots)
             plain.append(general + particular * (len(general) // max(len(particular) * 2, 1)))
@@ -103,7 +119,8 @@ def _fill(templates: Sequence[str], slots: Mapping[str, Sequence[str]]) -> list[
         spellings = [choices[int(i * step)] for i in range(min(len(choices), _FILLINGS))]
         # As many copies of a template without slots as of one with: each phrase is equally likely.
         for i in range(_FILLINGS):
-            sentence = template.format(**dict(zip(names, spellings[i % len(spellings)], strict=True)))
+            words = dict(zip(names, spellings[i % len(spellings)], strict=True))
+            sentence = template.format(**words)
             filled.append(sentence[:1].upper() + sentence[1:])
     return filled
 
@@ -113,7 +130,9 @@ def _shifted(sentences: Sequence[str], shift: Mapping[str, str]) -> list[str]:
     return [pattern.sub(lambda match: shift[match[1]], sentence) for sentence in sentences]
 
 
-def _stack(tables: Sequence[Sequence[str]]) -> tuple[pl.Series, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _stack(
+    tables: Sequence[Sequence[str]],
+) -> tuple[pl.Series, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     counts = np.array([len(table) for table in tables], dtype=np.intp)
     texts = pl.Series([sentence for table in tables for sentence in table], dtype=pl.String)
     return texts, np.concatenate([[0], counts.cumsum()[:-1]]).astype(np.intp), counts

@@ -1,54 +1,30 @@
 """Split batches: raw/train.parquet -> batches/train_batch_0.parquet and so on.
 
-A row's batch follows from the hash of its row_id, so exact duplicates share a batch and the order of the source
-plays no part.
+A row's batch follows from the hash of its row_id, so exact duplicates share a batch and the order
+of the source plays no part.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Literal
 
 from src.model import command
-from src.model.command import Context, Outcome
-from src.model.data import ingest
-from src.model.data.manifest import (
-    Inputs,
-    Manifest,
-    data_code,
-    read_manifest,
-    require_manifest,
-    run_once,
-)
-from src.model.data.tables import open_table, read_blocks, table_writer
-from src.model.errors import UsageError
-from src.model.rows import batch_numbers
-
-MANIFEST = "batches/manifest.json"
+from src.model.command import Context, Outcome, Result
+from src.model.files.counts import SplitCounts
+from src.model.files.layout import RAW_TRAIN, SPLIT_MANIFEST, batch_key
+from src.model.files.lineage import current_raw, step_code
+from src.model.files.manifest import Inputs, Manifest, read_manifest, run_once
+from src.model.files.rows import batch_numbers
+from src.model.files.tables import open_table, read_blocks, table_writer
 
 
-def batch_key(number: int) -> str:
-    """Return the key of a batch's file."""
-    return f"batches/train_batch_{number}.parquet"
+class SplitResult(Result, SplitCounts):
+    """Rows of every batch; `skipped` where nothing had changed."""
 
-
-def current_split(context: Context) -> Manifest:
-    """Return the manifest of the split.
-
-    Raises:
-        UsageError: there is none, or it is older than the raw rows or the number of batches.
-    """
-    storage, count = context.storage, context.settings.batches
-    raw = require_manifest(storage, ingest.MANIFEST, "ingest")
-    split = require_manifest(storage, MANIFEST, "split_batches")
-    if split.parents.get(ingest.TRAIN) != raw.files[ingest.TRAIN].sha256:
-        msg = f"{storage.root}/batches was made from an older {ingest.TRAIN}."
-        raise UsageError(msg, hint="Run make model-split-batches again.")
-    if len(split.files) != count:
-        msg = f"{storage.root}/batches holds {len(split.files)} batches, and REVIEWS_BATCHES is {count}."
-        raise UsageError(msg, hint="Run make model-split-batches again.")
-    return split
+    step: Literal["split_batches"] = "split_batches"
+    skipped: bool
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,33 +36,34 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     storage, count = context.storage, context.settings.batches
     context.tracker.check()
-    with storage.lock("split_batches"):
-        raw = require_manifest(storage, ingest.MANIFEST, "ingest")
-        inputs = Inputs(
-            "split_batches", {"batches": count}, {ingest.TRAIN: raw.files[ingest.TRAIN].sha256}, data_code()
-        )
-        former = read_manifest(storage, MANIFEST, forgiving=args.force)
+    with storage.lease("split_batches"):
+        raw = current_raw(storage)
+        parents = {RAW_TRAIN: raw.files[RAW_TRAIN].sha256}
+        inputs = Inputs("split_batches", {"batches": count}, parents, step_code("split_batches"))
+        former = read_manifest(storage, SPLIT_MANIFEST, forgiving=args.force)
 
-        def work(replacing: Callable[[], None]) -> tuple[list[str], dict[str, Any]]:
+        def work(replacing: Callable[[], None]) -> tuple[list[str], SplitCounts]:
             rows = _split(context, count, replacing)
             keys = [batch_key(number) for number in range(count)]
             _remove_former(context, former, set(keys))
-            return keys, {"rows_in": sum(rows), "rows": rows}
+            return keys, SplitCounts(rows_in=sum(rows), rows=rows)
 
-        now, skipped = run_once(storage, MANIFEST, inputs, work, force=args.force)
+        now, skipped = run_once(storage, SPLIT_MANIFEST, inputs, work, force=args.force)
     context.tracker.record_manifest(now)
-    sizes = ", ".join(f"{size:,}" for size in now.counts["rows"])
+    counts = now.counted(SplitCounts)
+    sizes = ", ".join(f"{size:,}" for size in counts.rows)
     verb = "Unchanged, skipped" if skipped else "Split"
-    return Outcome(
-        {"step": "split_batches", "skipped": skipped, **now.counts},
-        f"{verb}: {now.counts['rows_in']:,} rows into {count} batches of {sizes} rows in {storage.root}/batches",
+    text = (
+        f"{verb}: {counts.rows_in:,} rows into {count} batches of {sizes} rows "
+        f"in {storage.root}/batches"
     )
+    return Outcome(SplitResult(skipped=skipped, **counts.model_dump()), text)
 
 
 def _split(context: Context, count: int, replacing: Callable[[], None]) -> list[int]:
     """Write all batches in one pass; return their numbers of rows."""
     storage = context.storage
-    source = storage.path(ingest.TRAIN)
+    source = storage.path(RAW_TRAIN)
     with open_table(source) as table:
         schema, total = table.schema_arrow, table.metadata.num_rows
     with ExitStack() as whole, context.progress("Splitting") as advance:

@@ -1,9 +1,12 @@
-"""Generated reviews for demos, tests and load: `synthetic:ROWS@SEED`, with `?name=value&…` to bend them.
+"""Generated reviews for demos, tests and load.
 
-They imitate the shape of real reviews (length, mixture of moods, noise), so accuracy on them says nothing about
-real ones. A grammar is spelled out once into tables of sentences; a review is a row of indices into them, drawn and
-joined in whole blocks. Each block has a random generator of its own, seeded by (seed, split, block): any block can
-be made without the others, and equal recipes give equal rows.
+The source is `synthetic:ROWS@SEED`, with `?name=value&…` to bend them.
+
+They imitate the shape of real reviews (length, mixture of moods, noise), so accuracy on them says
+nothing about real ones. A grammar is spelled out once into tables of sentences; a review is a row
+of indices into them, drawn and joined in whole blocks. Each block has a random generator of its
+own, seeded by (seed, split, block): any block can be made without the others, and equal recipes
+give equal rows.
 """
 
 import math
@@ -19,13 +22,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from src.model import rows
+from src.model.core.errors import UsageError
 from src.model.data.sentences import MOODS, Sentences, spell_out
-from src.model.errors import UsageError
+from src.model.files import rows
 
 BLOCK = 50_000
 EXTRA = ("category",)
-_GRAMMAR = Path(__file__).with_name("grammar.toml")
+_GRAMMAR = Path(__file__).with_name("sentences.toml")
 
 # How often a sentence of a (negative, positive) review has each mood, in the order of MOODS.
 _MOOD_SHARES = np.array(
@@ -58,7 +61,10 @@ class Recipe:
 
 
 def parse(spec: str) -> Recipe:
-    """Read `synthetic:ROWS@SEED[?positive_share=0.8&categories=books:3,toys:1]`. Raises UsageError."""
+    """Read `synthetic:ROWS@SEED[?positive_share=0.8&categories=books:3,toys:1]`.
+
+    It raises UsageError for anything else.
+    """
     head, _, query = spec.removeprefix("synthetic:").partition("?")
     number, separator, seed = head.replace("_", "").partition("@")
     if not (separator and _is_count(number) and _is_count(seed) and int(number) >= 1):
@@ -92,7 +98,8 @@ def _share(name: str, value: str) -> float:
 def _weights(value: str) -> dict[str, float]:
     known = _sentences().categories
     try:
-        weights = {name: float(weight) for name, _, weight in (part.partition(":") for part in value.split(","))}
+        parts = [part.partition(":") for part in value.split(",")]
+        weights = {name: float(weight) for name, _, weight in parts}
     except ValueError:
         weights = {}
     if not weights or set(weights) - set(known) or not _are_weights(weights.values()):
@@ -112,16 +119,23 @@ def _sentences() -> Sentences:
 
 
 def generate(recipe: Recipe) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Yield ("train" or "test", frame of polarity, title, text, category) in blocks of at most `BLOCK` rows."""
+    """Yield ("train" or "test", frame) in blocks of at most `BLOCK` rows.
+
+    A frame has the columns polarity, title, text and category.
+    """
     sentences = _sentences()
     for number, (split, total) in enumerate((("train", recipe.rows), ("test", recipe.test_rows))):
         for block in range(0, total, BLOCK):
-            random = np.random.default_rng(np.random.SeedSequence([recipe.seed, number, block // BLOCK]))
+            seeds = np.random.SeedSequence([recipe.seed, number, block // BLOCK])
+            random = np.random.default_rng(seeds)
             yield split, _block(recipe, sentences, min(BLOCK, total - block), random)
 
 
-def _block(recipe: Recipe, sentences: Sentences, count: int, random: np.random.Generator) -> pl.DataFrame:
-    weights = np.array([recipe.categories.get(c, 0.0 if recipe.categories else 1.0) for c in sentences.categories])
+def _block(
+    recipe: Recipe, sentences: Sentences, count: int, random: np.random.Generator
+) -> pl.DataFrame:
+    unnamed = 0.0 if recipe.categories else 1.0
+    weights = np.array([recipe.categories.get(c, unnamed) for c in sentences.categories])
     category = random.choice(len(weights), count, p=weights / weights.sum())
     positive = random.random(count) < recipe.positive_share
     drawn = random.lognormal(_SENTENCES_LOG_MEAN, _SENTENCES_LOG_SD, count).round()
@@ -131,9 +145,9 @@ def _block(recipe: Recipe, sentences: Sentences, count: int, random: np.random.G
     shifted = random.random(owner.size) < recipe.vocabulary_shift
     picked = sentences.pick(category[owner], mood, shifted, random.random(owner.size))
     text = _joined(sentences.texts.gather(picked), lengths)
-    title = sentences.titles.gather(
-        sentences.pick_title(category, positive, random.random(count) < _NEUTRAL_TITLES, random.random(count))
-    )
+    neutral = random.random(count) < _NEUTRAL_TITLES
+    headed = sentences.pick_title(category, positive, neutral, random.random(count))
+    title = sentences.titles.gather(headed)
     text = _with_typos(text, random.random(count) < recipe.typos, random)
     labelled = positive ^ (random.random(count) < recipe.label_noise)
     return pl.DataFrame(
@@ -157,10 +171,13 @@ def _joined(sentences: pl.Series, lengths: npt.NDArray[np.intp]) -> pl.Series:
     """Join runs of sentences, `lengths[i]` of them into review i."""
     owner = np.repeat(np.arange(len(lengths)), lengths)
     frame = pl.DataFrame({"owner": owner, "sentence": sentences})
-    return frame.group_by("owner", maintain_order=True).agg(pl.col("sentence").str.join(" "))["sentence"]
+    reviews = frame.group_by("owner", maintain_order=True)
+    return reviews.agg(pl.col("sentence").str.join(" "))["sentence"]
 
 
-def _with_typos(texts: pl.Series, chosen: npt.NDArray[np.bool_], random: np.random.Generator) -> pl.Series:
+def _with_typos(
+    texts: pl.Series, chosen: npt.NDArray[np.bool_], random: np.random.Generator
+) -> pl.Series:
     """Swap two neighbouring characters in about one place of a hundred of each chosen text."""
     where = np.flatnonzero(chosen)
     if not where.size:

@@ -1,6 +1,7 @@
-"""What a model can and cannot do, case by case: CheckList (Ribeiro et al. 2020, "Beyond accuracy", section 2).
+"""What a model can and cannot do, case by case.
 
-The cases are data, in `behaviour.toml`: minimum functionality, invariance, and direction.
+The method is CheckList (Ribeiro et al. 2020, "Beyond accuracy", section 2). The cases are data, in
+`behaviour.toml`: minimum functionality, invariance, and direction.
 """
 
 import tomllib
@@ -12,21 +13,27 @@ from typing import Any, Literal
 
 import numpy as np
 
-from src.model.labels import LABELS, is_positive
-from src.model.learners.base import SentimentModel
+from src.model.core.labels import LABELS, is_positive
+from src.model.core.served_model import ServedModel
 
 Kind = Literal["minimum", "invariance", "directional"]
 KINDS: tuple[Kind, ...] = ("minimum", "invariance", "directional")
 
 TOLERANCE = 0.1
-"""A probability that should not fall may fall by this much, and one that should not rise may rise: CheckList's own."""
+"""By how much a probability may move where it should not: CheckList's own.
+
+One that should not fall may fall by this much, and one that should not rise may rise.
+"""
 
 _MOVES = {"down", "up", "not down", "not up"}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One expectation: of one review, or of how the second of two is judged beside the first, as (title, text)."""
+    """One expectation of one review, or of how the second of two is judged beside the first.
+
+    `reviews` are pairs (title, text).
+    """
 
     kind: Kind
     capability: str
@@ -65,7 +72,11 @@ def cases() -> tuple[Case, ...]:
 
 
 def _group(kind: Kind, group: Mapping[str, Any]) -> Iterable[Case]:
-    expected = {"minimum": group.get("label"), "invariance": "the same label", "directional": group.get("moves")}[kind]
+    expected = {
+        "minimum": group.get("label"),
+        "invariance": "the same label",
+        "directional": group.get("moves"),
+    }[kind]
     if expected not in {*LABELS, "the same label", *_MOVES}:
         msg = f"{group['capability']}: {expected!r} is nothing that can be expected"
         raise ValueError(msg)
@@ -76,14 +87,18 @@ def _group(kind: Kind, group: Mapping[str, Any]) -> Iterable[Case]:
         yield Case(kind, group["capability"], expected, reviews)
 
 
-def examine(model: SentimentModel, chosen: Sequence[Case] | None = None) -> list[Outcome]:
+def examine(model: ServedModel, chosen: Sequence[Case] | None = None) -> list[Outcome]:
     """Return how the model does on every case."""
     chosen = cases() if chosen is None else chosen
     reviews = [review for case in chosen for review in case.reviews]
-    probability = model.predict_proba([title for title, _ in reviews], [text for _, text in reviews])
+    titles, texts = [title for title, _ in reviews], [text for _, text in reviews]
+    probability = model.read(titles, texts).probability
     ends = np.cumsum([len(case.reviews) for case in chosen])
     parts = (tuple(map(float, part)) for part in np.split(probability, ends[:-1]))
-    return [Outcome(case, part, _as_expected(case, part)) for case, part in zip(chosen, parts, strict=True)]
+    return [
+        Outcome(case, part, _as_expected(case, part))
+        for case, part in zip(chosen, parts, strict=True)
+    ]
 
 
 def _as_expected(case: Case, probability: Sequence[float]) -> bool:
@@ -106,7 +121,10 @@ def rates(outcomes: Iterable[Outcome]) -> list[Rate]:
     counted: dict[tuple[Kind, str], list[bool]] = {}
     for outcome in outcomes:
         counted.setdefault((outcome.case.kind, outcome.case.capability), []).append(outcome.passed)
-    return [Rate(kind, capability, sum(passed), len(passed)) for (kind, capability), passed in counted.items()]
+    return [
+        Rate(kind, capability, sum(passed), len(passed))
+        for (kind, capability), passed in counted.items()
+    ]
 
 
 def shares(found: Iterable[Rate]) -> dict[Kind, float]:
@@ -114,5 +132,7 @@ def shares(found: Iterable[Rate]) -> dict[Kind, float]:
     listed = list(found)
     of_kind = {kind: [rate for rate in listed if rate.kind == kind] for kind in KINDS}
     return {
-        kind: sum(r.passed for r in group) / sum(r.cases for r in group) for kind, group in of_kind.items() if group
+        kind: sum(r.passed for r in group) / sum(r.cases for r in group)
+        for kind, group in of_kind.items()
+        if group
     }

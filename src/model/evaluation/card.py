@@ -1,23 +1,27 @@
-"""The model card of a version (Mitchell et al. 2019, "Model cards for model reporting"), as Markdown and as a page."""
+"""The model card of a version, as Markdown and as a page.
+
+See Mitchell et al. (2019), "Model cards for model reporting".
+"""
 
 import base64
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markdown_it import MarkdownIt
 
+from src.model.core.labels import THRESHOLD
+from src.model.core.records import Description, InputFile, Training
 from src.model.evaluation.behaviour import Rate
 from src.model.evaluation.intervals import Interval
 from src.model.evaluation.slices import Slice
-from src.model.labels import THRESHOLD
 
 _WEAKEST = 3
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1a202c; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1a202c; }
+body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; } h3 { font-size: 1.05rem; }
 table { border-collapse: collapse; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #e2e8f0; text-align: left; }
@@ -29,16 +33,18 @@ thead:not(:has(th:not(:empty))) { display: none; }
 
 @dataclass(frozen=True)
 class CardFacts:
-    """Everything a card tells; `description` is the model's own `model.json`, `test` has key, rows and sha256.
+    """Everything a card tells.
 
-    `source` is what the test rows were ingested from; what the train rows were from, the description says.
+    `description` is the model's own `model.json`, and `training` a part of it. `source` is what
+    the test rows were ingested from; what the train rows were from, the description says.
     """
 
     name: str
     version: int
     source: str
-    description: Mapping[str, Any]
-    test: Mapping[str, Any]
+    description: Description
+    training: Training
+    test: InputFile
     positive_share: float
     figures: Mapping[str, float]
     intervals: Mapping[str, Interval]
@@ -53,10 +59,12 @@ class CardFacts:
 def summary(facts: CardFacts) -> str:
     """Return the card in one sentence."""
     accuracy, interval = facts.figures["accuracy"], facts.intervals["accuracy"]
+    caveat = " These rows are generated: the figure says nothing about real reviews."
     return (
-        f"Tells whether a review is positive or negative; right on {accuracy:.2%} of {facts.test['rows']:,} test rows "
+        "Tells whether a review is positive or negative; "
+        f"right on {accuracy:.2%} of {facts.test.rows:,} test rows "
         f"(95 % interval {interval.low:.2%} to {interval.high:.2%})."
-        + (" These rows are generated: the figure says nothing about real reviews." if _generated(facts.source) else "")
+        f"{caveat if _generated(facts.source) else ''}"
     )
 
 
@@ -69,22 +77,22 @@ def markdown(facts: CardFacts) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - Markdown: what comes from outside goes through `cell`; the page takes no HTML
+        # Markdown: what comes from outside goes through `cell`, and the page takes no HTML.
+        autoescape=False,  # noqa: S701
     )
     environment.filters["cell"] = _cell
-    training = facts.description["training"]
+    failing = sorted((r for r in facts.rates if r.share < 1), key=lambda rate: rate.share)
     return environment.get_template("model_card.md.jinja").render(
         vars(facts),
         summary=summary(facts),
-        training=training,
         generated=_generated(facts.source),
-        learner=facts.description["learner"],
-        sha256=facts.description["sha256"],
-        band=facts.description.get("band", (0.5, 0.5)),
+        learner=facts.description.learner,
+        sha256=facts.description.sha256,
+        band=facts.description.more.get("band", (0.5, 0.5)),
         threshold=THRESHOLD,
-        known_rows=sum(file["rows"] for file in training["inputs"]),
+        known_rows=sum(file.rows for file in facts.training.inputs),
         cases=sum(rate.cases for rate in facts.rates),
-        weakest=sorted((r for r in facts.rates if r.share < 1), key=lambda rate: rate.share)[:_WEAKEST],
+        weakest=failing[:_WEAKEST],
     )
 
 
@@ -98,10 +106,12 @@ def page(text: str, plots: Mapping[str, bytes]) -> str:
     """Return the card as one HTML page that needs no other file; `plots` are PNG images by name."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
     for name, image in plots.items():
-        body = body.replace(f'src="{name}.png"', f'src="data:image/png;base64,{base64.b64encode(image).decode()}"')
+        data = base64.b64encode(image).decode()
+        body = body.replace(f'src="{name}.png"', f'src="data:image/png;base64,{data}"')
     title = html.escape(text.splitlines()[0].lstrip("# "))
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n"
         f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     )

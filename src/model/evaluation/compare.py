@@ -6,13 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from src.model.core.labels import is_positive
 from src.model.evaluation.intervals import DRAWS, Interval, log_losses, mean_interval
 from src.model.evaluation.slices import Masks
-from src.model.labels import is_positive
 
 _MIN_ROWS = 100
 LEVEL = 0.05
-"""A difference is believed where chance alone would show it in fewer than this share of comparisons."""
+"""The share of comparisons in which chance alone may show a difference.
+
+One is believed where chance would show it in fewer of them.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,10 @@ class Comparison:
 
     @property
     def better(self) -> bool:
-        """Whether it is better in one of both ways. Each errs in 2.5 % of equal pairs, so at most 5 % together."""
+        """Whether it is better in one of both ways.
+
+        Each errs in 2.5 % of equal pairs, so at most 5 % together.
+        """
         return self.more_accurate or self.better_calibrated
 
 
@@ -57,10 +63,11 @@ def compare(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Comparison:
-    """Return how two models differ on the same n rows: truth and both models' probabilities, shape (n,).
+    """Return how two models differ on the same n rows.
 
-    Differences and their 95 % intervals are of rows, resampled in pairs (Efron & Tibshirani 1993, section 13.3), which
-    takes out what makes a row hard for both.
+    `positive` is the truth, the others are both models' probabilities, all of shape (n,).
+    Differences and their 95 % intervals are of rows, resampled in pairs (Efron & Tibshirani 1993,
+    section 13.3), which takes out what makes a row hard for both.
     """
     right, other = (is_positive(scores) == positive for scores in (challenger, champion))
     gained, lost = int((right & ~other).sum()), int((~right & other).sum())
@@ -80,9 +87,10 @@ def compare(
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Return the two-sided p-value of McNemar's exact test (McNemar 1947), the binomial one with 1/2.
+    """Return the two-sided p-value of McNemar's exact test.
 
-    `gained` rows only the one model has right, `lost` rows only the other; rows on which both agree tell nothing.
+    That is the binomial one with 1/2 (McNemar 1947). `gained` rows only the one model has right,
+    `lost` rows only the other; rows on which both agree tell nothing.
     """
     from scipy.stats import binomtest  # half a second to load, which a rollback need not wait for
 
@@ -92,9 +100,10 @@ def mcnemar(gained: int, lost: int) -> float:
 def _difference_interval(gained: int, lost: int, rows: int, draws: int, seed: int) -> Interval:
     """Return the paired bootstrap's interval of (gained - lost) / rows.
 
-    Resampling rows with replacement draws how many of each kind there are from a multinomial, which needs no rows. Half
-    a row is added to each of the four kinds, as Agresti & Min (2005) do for matched pairs: without it a few rows on
-    which both models agree would be a proof that they always do.
+    Resampling rows with replacement draws how many of each kind there are from a multinomial, which
+    needs no rows. Half a row is added to each of the four kinds, as Agresti & Min (2005) do for
+    matched pairs: without it a few rows on which both models agree would be a proof that they
+    always do.
     """
     total = rows + 2
     shares = [(gained + 0.5) / total, (lost + 0.5) / total, 1 - (gained + lost + 1) / total]
@@ -105,7 +114,10 @@ def _difference_interval(gained: int, lost: int, rows: int, draws: int, seed: in
 
 @dataclass(frozen=True)
 class SliceChange:
-    """How much more often the challenger is right in a slice; `adjusted_p` is corrected for looking at many."""
+    """How much more often the challenger is right in a slice.
+
+    `adjusted_p` is corrected for looking at many.
+    """
 
     name: str
     rows: int
@@ -120,10 +132,16 @@ def slice_changes(
     champion: npt.NDArray[np.float64],
     min_rows: int,
 ) -> list[SliceChange]:
-    """Return the change of accuracy in all slices of at least `min_rows` rows, with p-values adjusted by `holm`."""
+    """Return the change of accuracy in all slices of at least `min_rows` rows.
+
+    The p-values are adjusted by `holm`.
+    """
     right, other = (is_positive(scores) == positive for scores in (challenger, champion))
     judged = [(name, mask) for name, mask in masks.items() if mask.sum() >= min_rows]
-    pairs = [(int((right & ~other & mask).sum()), int((~right & other & mask).sum())) for _, mask in judged]
+    pairs = [
+        (int((right & ~other & mask).sum()), int((~right & other & mask).sum()))
+        for _, mask in judged
+    ]
     adjusted = holm([mcnemar(*pair) for pair in pairs])
     return [
         SliceChange(name, int(mask.sum()), (gained - lost) / int(mask.sum()), p)
@@ -132,7 +150,10 @@ def slice_changes(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number, in the same order (Holm 1979, "A simple sequentially rejective…")."""
+    """Return p-values adjusted for their number, in the same order.
+
+    See Holm (1979), "A simple sequentially rejective…".
+    """
     order = np.argsort(p_values, kind="stable")
     stepped = np.asarray(p_values)[order] * (len(p_values) - np.arange(len(p_values)))
     adjusted = np.empty(len(p_values))

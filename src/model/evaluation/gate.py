@@ -7,21 +7,30 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from src.model.core import served_model
+from src.model.core.settings import PromotionSettings
 from src.model.evaluation.behaviour import Kind
 from src.model.evaluation.compare import LEVEL, Comparison, SliceChange, compare, slice_changes
 from src.model.evaluation.slices import Masks
 
 Decision = Literal["promoted", "kept", "tie"]
 
+ROLLED_BACK_BEFORE = "not_rolled_back_before"
+"""Name of the rule that a version misses which was champion once and was taken back."""
+
 
 @dataclass(frozen=True)
 class Examined:
-    """What a model did on the test rows: figures, pass rates by kind of case, size, speed, and its n probabilities."""
+    """What a model did on the test rows.
+
+    It holds figures, pass rates by kind of case, size, speed, and the n probabilities.
+    """
 
     figures: Mapping[str, float]
     behaviour: Mapping[Kind, float]
     model_bytes: int
     latency_us: float
+    kind: served_model.Kind
     probability: npt.NDArray[np.float64]
 
 
@@ -31,24 +40,6 @@ class Judged:
 
     positive: npt.NDArray[np.bool_]
     masks: Masks
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of the rules; shares between 0 and 1, `max_slice_drop` and the like as differences of shares."""
-
-    min_accuracy: float
-    min_recall: float
-    min_roc_auc: float
-    max_log_loss: float
-    max_ece: float
-    max_model_bytes: int
-    max_latency_us: float
-    min_behaviour: Mapping[Kind, float]
-    max_accuracy_drop: float
-    max_log_loss_rise: float
-    max_slice_drop: float
-    min_slice_rows: int
 
 
 @dataclass(frozen=True)
@@ -79,9 +70,15 @@ class Verdict:
         return [rule for rule in self.rules if not rule.passed]
 
 
-def absolute_rules(examined: Examined, limits: Limits) -> list[Rule]:
-    """Return the rules that need no champion. A figure that could not be computed fails its rule."""
+def absolute_rules(examined: Examined, limits: PromotionSettings) -> list[Rule]:
+    """Return the rules that need no champion.
+
+    A figure that could not be computed fails its rule. Size and speed are held to what the kind of
+    model promises, where the settings name no bound.
+    """
     figures = examined.figures
+    max_bytes = limits.max_model_bytes or examined.kind.max_bytes
+    max_latency = limits.max_latency_us or examined.kind.max_latency_us
     rules = [
         Rule("accuracy", figures["accuracy"], limits.min_accuracy, at_least=True),
         Rule("recall_negative", figures["recall_negative"], limits.min_recall, at_least=True),
@@ -89,36 +86,52 @@ def absolute_rules(examined: Examined, limits: Limits) -> list[Rule]:
         Rule("roc_auc", figures.get("roc_auc", 0.0), limits.min_roc_auc, at_least=True),
         Rule("log_loss", figures["log_loss"], limits.max_log_loss, at_least=False),
         Rule("calibration_error", figures["ece"], limits.max_ece, at_least=False),
-        Rule("model_bytes", examined.model_bytes, limits.max_model_bytes, at_least=False),
-        Rule("latency_us", examined.latency_us, limits.max_latency_us, at_least=False),
+        Rule("model_bytes", examined.model_bytes, max_bytes, at_least=False),
+        Rule("latency_us", examined.latency_us, max_latency, at_least=False),
     ]
-    bounds = limits.min_behaviour.items()
-    return rules + [Rule(f"behaviour_{k}", examined.behaviour.get(k, 0.0), bound, at_least=True) for k, bound in bounds]
+    bounds: dict[Kind, float] = {
+        "minimum": limits.min_functionality,
+        "invariance": limits.min_invariance,
+        "directional": limits.min_directional,
+    }
+    return rules + [
+        Rule(f"behaviour_{kind}", examined.behaviour.get(kind, 0.0), bound, at_least=True)
+        for kind, bound in bounds.items()
+    ]
 
 
-def relative_rules(comparison: Comparison, slices: Sequence[SliceChange], limits: Limits) -> list[Rule]:
+def relative_rules(
+    comparison: Comparison, slices: Sequence[SliceChange], limits: PromotionSettings
+) -> list[Rule]:
     """Return the rules against the champion.
 
-    Accuracy and log loss must be no worse by more than their bounds at the unfavourable end of the 95 % interval: a
-    non-inferiority test. A slice counts as down where it lost more than its bound and chance alone would not show such
-    a loss in any of the slices, by Holm's adjusted p-value; the rule is held to the one that lost most.
+    Accuracy and log loss must be no worse by more than their bounds at the unfavourable end of the
+    95 % interval: a non-inferiority test. A slice counts as down where it lost more than its bound
+    and chance alone would not show such a loss in any of the slices, by Holm's adjusted p-value;
+    the rule is held to the one that lost most.
     """
     believed = [change.difference for change in slices if change.adjusted_p < LEVEL]
     worst_slice = min([*believed, 0.0])
+    accuracy, log_loss = comparison.accuracy_interval.low, comparison.log_loss_interval.high
     return [
-        Rule("accuracy_against_champion", comparison.accuracy_interval.low, -limits.max_accuracy_drop, at_least=True),
-        Rule("log_loss_against_champion", comparison.log_loss_interval.high, limits.max_log_loss_rise, at_least=False),
+        Rule("accuracy_against_champion", accuracy, -limits.max_accuracy_drop, at_least=True),
+        Rule("log_loss_against_champion", log_loss, limits.max_log_loss_rise, at_least=False),
         Rule("worst_slice_against_champion", worst_slice, -limits.max_slice_drop, at_least=True),
     ]
 
 
 def judge(
-    challenger: Examined, champion: Examined | None, on: Judged, limits: Limits, vetoes: Sequence[Rule] = ()
+    challenger: Examined,
+    champion: Examined | None,
+    on: Judged,
+    limits: PromotionSettings,
+    vetoes: Sequence[Rule] = (),
 ) -> Verdict:
-    """Return the decision on a challenger that saw the same test rows as the champion; `vetoes` are more rules.
+    """Return the decision on a challenger that saw the same test rows as the champion.
 
-    `kept` where a rule is missed; without a champion `promoted` otherwise; against one `promoted` where the challenger
-    is better beyond chance (`Comparison.better`) and `tie` where it is not.
+    It is `kept` where a rule is missed, `vetoes` being more rules; without a champion `promoted`
+    otherwise; against one `promoted` where the challenger is better beyond chance
+    (`Comparison.better`) and `tie` where it is not.
     """
     rules = [*absolute_rules(challenger, limits), *vetoes]
     if champion is None:

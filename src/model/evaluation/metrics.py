@@ -10,11 +10,13 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from src.model.errors import DataError
-from src.model.labels import LABELS, is_positive
+from src.model.core.errors import DataError
+from src.model.core.labels import LABELS, is_positive
 
 
-def classification_metrics(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64]) -> dict[str, float]:
+def classification_metrics(
+    positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64]
+) -> dict[str, float]:
     """Return the standard figures of predictions against labels.
 
     Args:
@@ -22,11 +24,12 @@ def classification_metrics(positive: npt.NDArray[np.bool_], probability: npt.NDA
         probability: predicted probability of positive, shape (n,), in [0, 1].
 
     Returns:
-        accuracy; precision, recall and f1 of each label (`precision_negative`, …) and their unweighted means
-        (`precision_macro`, …); roc_auc, the area under the receiver operating characteristic (Fawcett 2006), and
-        pr_auc, the average precision of positive (Davis & Goadrich 2006), both where both labels occur; log_loss in
-        nats, probabilities clipped at machine precision; brier, the mean squared error of the probability (Brier
-        1950); ece, the expected calibration error; rows.
+        accuracy; precision, recall and f1 of each label (`precision_negative`, …) and their
+        unweighted means (`precision_macro`, …); roc_auc, the area under the receiver operating
+        characteristic (Fawcett 2006), and pr_auc, the average precision of positive (Davis &
+        Goadrich 2006), both where both labels occur; log_loss in nats, probabilities clipped at
+        machine precision; brier, the mean squared error of the probability (Brier 1950); ece, the
+        expected calibration error; rows.
 
     Raises:
         DataError: no rows.
@@ -36,9 +39,13 @@ def classification_metrics(positive: npt.NDArray[np.bool_], probability: npt.NDA
         raise DataError(msg)
     predicted = is_positive(probability)
     figures = {"accuracy": float((predicted == positive).mean())}
-    by_label = precision_recall_fscore_support(positive, predicted, labels=[False, True], zero_division=0.0)
+    by_label = precision_recall_fscore_support(
+        positive, predicted, labels=[False, True], zero_division=0.0
+    )
     for name, values in zip(("precision", "recall", "f1"), by_label[:3], strict=True):
-        figures |= {f"{name}_{label}": float(value) for label, value in zip(LABELS, values, strict=True)}
+        figures |= {
+            f"{name}_{label}": float(value) for label, value in zip(LABELS, values, strict=True)
+        }
         figures[f"{name}_macro"] = float(values.mean())
     if positive.any() and not positive.all():
         figures["roc_auc"] = float(roc_auc_score(positive, probability))
@@ -50,7 +57,9 @@ def classification_metrics(positive: npt.NDArray[np.bool_], probability: npt.NDA
     return figures
 
 
-def confusion(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def confusion(
+    positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int64]:
     """Return counts, shape (2, 2): true label by row, predicted label by column, negative first."""
     cells = positive.astype(np.int64) * 2 + is_positive(probability)
     return np.bincount(cells, minlength=4).reshape(2, 2).astype(np.int64)
@@ -74,6 +83,9 @@ def reliability(
 def expected_calibration_error(
     positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], bins: int = 15
 ) -> float:
-    """Return the mean distance of probability and truth over the bins, weighed by their rows (Naeini et al. 2015)."""
+    """Return the mean distance of probability and truth over the bins.
+
+    The bins are weighed by their rows (Naeini et al. 2015).
+    """
     said, true, rows = reliability(positive, probability, bins)
     return float(np.average(np.abs(said - true), weights=rows))

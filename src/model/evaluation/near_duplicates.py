@@ -1,9 +1,11 @@
-"""Reviews that are nearly the same: MinHash signatures of their n-grams, and the clusters that similar ones form.
+"""Reviews that are nearly the same, by MinHash, and the clusters that similar ones form.
 
-Two sets agree in one minimum with a probability equal to their Jaccard similarity (Broder 1997, "On the resemblance and
-containment of documents"). Only reviews that agree in all four minima of some band are compared (Leskovec, Rajaraman &
-Ullman 2014, section 3.4): with 16 bands 99.98 % of the pairs of similarity 0.8 are, and 12 % of those of 0.3. The ones
-whose signatures agree in 0.8 of their places are near duplicates: about half of the pairs whose true similarity is 0.8.
+A signature is made of a review's n-grams. Two sets agree in one minimum with a probability equal to
+their Jaccard similarity (Broder 1997, "On the resemblance and containment of documents"). Only
+reviews that agree in all four minima of some band are compared (Leskovec, Rajaraman & Ullman 2014,
+section 3.4): with 16 bands 99.98 % of the pairs of similarity 0.8 are, and 12 % of those of 0.3.
+The ones whose signatures agree in 0.8 of their places are near duplicates: about half of the pairs
+whose true similarity is 0.8.
 """
 
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from src.model.text import Buckets, bucket_chunks
+from src.model.core.hashing import Buckets, bucket_chunks
 
 BANDS, ROWS = 16, 4
 SIZE = BANDS * ROWS
@@ -38,53 +40,62 @@ def signatures(titles: Sequence[str], texts: Sequence[str], seed: int) -> Signat
     return np.concatenate(parts)
 
 
-def _minima(found: Buckets, factors: npt.NDArray[np.uint64]) -> Signatures:
-    """Return the least of each review's hashed n-grams under every multiplier, by multiply-shift hashing."""
-    lengths = np.diff(found.offsets)
-    kept = lengths >= _MIN_NGRAMS
+def _minima(reviews: Buckets, factors: npt.NDArray[np.uint64]) -> Signatures:
+    """Return the least hash of each review's n-grams under every multiplier, shape (n, 64).
+
+    Multiply-shift hashing: the high half of the product. Every one of the odd `factors`, shape
+    (64,), orders the n-grams in another way, and each way has its first.
+    """
+    lengths = np.diff(reviews.offsets)
+    long_enough = lengths >= _MIN_NGRAMS
     minima = np.full((lengths.size, factors.size), _NONE, np.uint32)
-    if not kept.any():
+    if not long_enough.any():
         return minima
-    grams = found.indices[np.repeat(kept, lengths)].astype(np.uint64)
-    starts = np.append(0, np.cumsum(lengths[kept])[:-1])
+    ngrams = reviews.indices[np.repeat(long_enough, lengths)].astype(np.uint64)
+    starts = np.append(0, np.cumsum(lengths[long_enough])[:-1])
     for place, factor in enumerate(factors):
-        hashed = ((grams * factor) >> np.uint64(32)).astype(np.uint32)
-        minima[kept, place] = np.minimum.reduceat(hashed, starts)
+        hashed = ((ngrams * factor) >> np.uint64(32)).astype(np.uint32)
+        minima[long_enough, place] = np.minimum.reduceat(hashed, starts)
     return minima
 
 
-def clusters(found: Signatures) -> npt.NDArray[np.int64]:
+def clusters(marks: Signatures) -> npt.NDArray[np.int64]:
     """Return the cluster of each of n reviews, shape (n,); -1 for a review without near duplicate.
 
-    In every band a review is compared with the one before it among those that share its minima, and with the first of
-    them; clusters are what these links connect.
+    In every band a review is compared with the one before it among those that share its minima, and
+    with the first of them; clusters are what these links connect.
     """
-    pairs = np.zeros(0, np.uint64)
+    pairs = np.zeros(0, np.uint64)  # shape (pairs,), without repetitions
     for band in range(BANDS):
-        pairs = np.union1d(pairs, _links(found, band))
-    before, after = (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(_NONE)).astype(np.int64)
+        pairs = np.union1d(pairs, _links(marks, band))
+    one = (pairs >> np.uint64(32)).astype(np.int64)
+    other = (pairs & np.uint64(_NONE)).astype(np.int64)
     alike = np.empty(pairs.size, np.bool_)
     for start in range(0, pairs.size, _COMPARED):
         part = slice(start, start + _COMPARED)
-        alike[part] = (found[before[part]] == found[after[part]]).mean(axis=1) >= SIMILAR
-    before, after = before[alike], after[alike]
-    graph = coo_matrix((np.ones(before.size, np.bool_), (before, after)), shape=(len(found), len(found)))
+        alike[part] = (marks[one[part]] == marks[other[part]]).mean(axis=1) >= SIMILAR
+    one, other = one[alike], other[alike]
+    links = np.ones(one.size, np.bool_)
+    graph = coo_matrix((links, (one, other)), shape=(len(marks), len(marks)))
     _, label = connected_components(graph, directed=False)
     sizes = np.bincount(label)
     return np.where(sizes[label] > 1, label, -1).astype(np.int64)
 
 
-def _links(found: Signatures, band: int) -> npt.NDArray[np.uint64]:
-    """Return pairs of reviews to compare, each as one number: the first in the high half, the second in the low one."""
-    part = np.ascontiguousarray(found[:, band * ROWS : (band + 1) * ROWS])
-    keys = part.view([("", np.uint32)] * ROWS).ravel()
+def _links(marks: Signatures, band: int) -> npt.NDArray[np.uint64]:
+    """Return pairs of reviews to compare, each as one number.
+
+    The first review's number is in the high half, the second's in the low one: one number is
+    sorted and compared much faster than two.
+    """
+    part = np.ascontiguousarray(marks[:, band * ROWS : (band + 1) * ROWS])  # (n, ROWS)
+    keys = part.view([("", np.uint32)] * ROWS).ravel()  # (n,), the band's minima as one value
     candidates = np.flatnonzero(part[:, 0] != _NONE)
-    order = candidates[np.argsort(keys[candidates], kind="stable")]
+    order = candidates[np.argsort(keys[candidates], kind="stable")]  # equal keys side by side
     if not order.size:
         return np.zeros(0, np.uint64)
-    fresh = np.append(True, keys[order][1:] != keys[order][:-1])
-    first = order[np.maximum.accumulate(np.where(fresh, np.arange(order.size), 0))]
-    later = ~fresh
+    begins = np.append(True, keys[order][1:] != keys[order][:-1])  # a new key begins here
+    first = order[np.maximum.accumulate(np.where(begins, np.arange(order.size), 0))]
     before = np.append(order[:1], order[:-1])
-    high = np.concatenate([before[later], first[later]]).astype(np.uint64) << np.uint64(32)
-    return high | np.tile(order[later], 2).astype(np.uint64)
+    high = np.concatenate([before[~begins], first[~begins]]).astype(np.uint64) << np.uint64(32)
+    return high | np.tile(order[~begins], 2).astype(np.uint64)

@@ -8,11 +8,11 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from src.model.core.labels import LABELS
 from src.model.evaluation.behaviour import Rate
 from src.model.evaluation.intervals import Interval
 from src.model.evaluation.metrics import expected_calibration_error, reliability
 from src.model.evaluation.slices import Slice
-from src.model.labels import LABELS
 from src.model.learners.base import LearningPoint
 
 BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#718096"
@@ -27,9 +27,14 @@ def confusion_plot(counts: npt.NDArray[np.int64], title: str) -> Figure:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
         axes.text(
-            column, row, f"{counts[row, column]:,}\n{share:.1%}", ha="center", va="center", fontsize=13,
+            column,
+            row,
+            f"{counts[row, column]:,}\n{share:.1%}",
+            ha="center",
+            va="center",
+            fontsize=13,
             color="white" if share > 0.5 else "black",  # noqa: PLR2004
-        )  # fmt: skip
+        )
     axes.set_xticks(range(2), LABELS)
     axes.set_yticks(range(2), LABELS, rotation=90, va="center")
     axes.set(xlabel="predicted", ylabel="true", title=title)
@@ -37,7 +42,10 @@ def confusion_plot(counts: npt.NDArray[np.int64], title: str) -> Figure:
 
 
 def learning_plot(history: Sequence[LearningPoint], axis: str) -> Figure:
-    """Draw log loss and accuracy of training and validation rows against what the learner counts."""
+    """Draw log loss and accuracy against what the learner counts.
+
+    They are those of training and validation rows.
+    """
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     steps = [point.step for point in history]
     for place, (name, label) in enumerate((("log_loss", "log loss"), ("accuracy", "accuracy"))):
@@ -54,7 +62,9 @@ def learning_plot(history: Sequence[LearningPoint], axis: str) -> Figure:
     return figure
 
 
-def score_plot(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str) -> Figure:
+def score_plot(
+    positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str
+) -> Figure:
     """Draw how the probabilities of truly negative and truly positive rows are distributed."""
     figure = Figure(**STYLE)
     axes = figure.add_subplot()
@@ -67,35 +77,53 @@ def score_plot(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.floa
     return figure
 
 
-def calibration_plot(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str) -> Figure:
-    """Draw how often rows of each probability are truly positive; on the diagonal a probability means what it says."""
+def calibration_plot(
+    positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str
+) -> Figure:
+    """Draw how often rows of each probability are truly positive.
+
+    On the diagonal a probability means what it says.
+    """
     figure = Figure(**STYLE)
     axes = figure.add_subplot()
     said, true, rows = reliability(positive, probability)
     axes.plot([0, 1], [0, 1], "--", color=GREY, label="perfect")
     axes.plot(said, true, "-", color=BLUE, alpha=0.5)
-    axes.scatter(said, true, s=20 + 220 * rows / rows.max(), color=BLUE, label="bins, by rows", zorder=3)
+    sizes = 20 + 220 * rows / rows.max()
+    axes.scatter(said, true, s=sizes, color=BLUE, label="bins, by rows", zorder=3)
     error = expected_calibration_error(positive, probability)
-    axes.set(xlabel="probability of positive", ylabel="share truly positive", title=f"{title}\nECE {error:.3f}")
+    axes.set(
+        xlabel="probability of positive",
+        ylabel="share truly positive",
+        title=f"{title}\nECE {error:.3f}",
+    )
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="upper left")
     return figure
 
 
-def roc_plot(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str) -> Figure:
+def roc_plot(
+    positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str
+) -> Figure:
     """Draw true against false positives over all thresholds (Fawcett 2006)."""
     figure = Figure(**STYLE)
     axes = figure.add_subplot()
     false_rate, true_rate, _ = roc_curve(positive, probability)
     axes.plot([0, 1], [0, 1], "--", color=GREY, label="chance")
     axes.plot(false_rate, true_rate, color=BLUE, label="model")
-    axes.set(xlabel="negative reviews called positive", ylabel="positive reviews called positive", title=title)
+    axes.set(
+        xlabel="negative reviews called positive",
+        ylabel="positive reviews called positive",
+        title=title,
+    )
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="lower right")
     return figure
 
 
-def precision_recall_plot(positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str) -> Figure:
+def precision_recall_plot(
+    positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], title: str
+) -> Figure:
     """Draw precision against recall of both labels over all thresholds (Davis & Goadrich 2006)."""
     figure = Figure(**STYLE)
     axes = figure.add_subplot()
@@ -105,14 +133,18 @@ def precision_recall_plot(positive: npt.NDArray[np.bool_], probability: npt.NDAr
     ):
         precision, recall, _ = precision_recall_curve(truth, scores)
         axes.plot(recall, precision, color=colour, label=label)
-    axes.set(xlabel="recall", ylabel="precision", title=title, ylim=(min(0.5, positive.mean()), 1.01))
+    lowest = min(0.5, positive.mean())
+    axes.set(xlabel="recall", ylabel="precision", title=title, ylim=(lowest, 1.01))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, loc="lower left")
     return figure
 
 
 def slices_plot(slices: Sequence[Slice], overall: float, title: str) -> Figure:
-    """Draw each slice's accuracy with its interval; those with too few rows to be judged in grey."""
+    """Draw each slice's accuracy with its interval.
+
+    Slices with too few rows to be judged are grey.
+    """
     figure = Figure(figsize=(8, 1.2 + 0.32 * len(slices)), layout="constrained")
     axes = figure.add_subplot()
     for place, part in enumerate(slices):
@@ -120,7 +152,8 @@ def slices_plot(slices: Sequence[Slice], overall: float, title: str) -> Figure:
         axes.plot(part.interval, [place, place], color=colour, alpha=0.6)
         axes.plot(part.accuracy, place, "o", color=colour)
     axes.axvline(overall, linestyle="--", color=GREY, linewidth=1, label="all rows")
-    for tick in axes.set_yticks(range(len(slices)), [f"{part.name[:60]} ({part.rows:,})" for part in slices]):
+    names = [f"{part.name[:60]} ({part.rows:,})" for part in slices]
+    for tick in axes.set_yticks(range(len(slices)), names):
         tick.label1.set_parse_math(False)  # names come from the data: a "$" in one is no formula
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -145,7 +178,8 @@ def behaviour_plot(rates: Sequence[Rate], title: str) -> Figure:
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set(xlabel="cases passed", title=title)
-    figure.legend(*axes.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, frameon=False, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -156,25 +190,34 @@ def curve_plot(
     gains: Sequence[float],
     gain_intervals: Sequence[Interval],
 ) -> Figure:
-    """Draw accuracy by training rows, and what each batch after the first added, all with their intervals."""
+    """Draw accuracy by training rows, and what each batch after the first added.
+
+    All have their intervals.
+    """
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.fill_between(
-        rows, [i.low for i in intervals], [i.high for i in intervals], color=BLUE, alpha=0.15, linewidth=0
-    )
+    low, high = [i.low for i in intervals], [i.high for i in intervals]
+    left.fill_between(rows, low, high, color=BLUE, alpha=0.15, linewidth=0)
     left.plot(rows, accuracy, "o-", color=BLUE)
-    left.set(xlabel="training rows", ylabel="accuracy on the test rows", title="All batches so far, and 95 % intervals")
+    left.set(
+        xlabel="training rows",
+        ylabel="accuracy on the test rows",
+        title="All batches so far, and 95 % intervals",
+    )
     left.xaxis.set_major_formatter("{x:,.0f}")
     left.yaxis.set_major_formatter(lambda value, _: f"{value:.1%}")
     places = range(2, len(gains) + 2)
     colours = [BLUE if interval.low > 0 else GREY for interval in gain_intervals]
     for place, gain, interval, colour in zip(places, gains, gain_intervals, colours, strict=True):
-        right.plot([place, place], [100 * interval.low, 100 * interval.high], color=colour, alpha=0.7)
+        ends = [100 * interval.low, 100 * interval.high]
+        right.plot([place, place], ends, color=colour, alpha=0.7)
         right.plot(place, 100 * gain, "o", color=colour)
     right.axhline(0, color="black", linewidth=0.8)
     right.set_xticks(list(places))
     right.set(
-        xlabel="batch added", ylabel="gain, points of accuracy", title="What each batch added (blue: surely more)"
+        xlabel="batch added",
+        ylabel="gain, points of accuracy",
+        title="What each batch added (blue: surely more)",
     )
     for axes in (left, right):
         axes.grid(alpha=0.25)

@@ -7,15 +7,18 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from src.model.core.labels import is_positive
+from src.model.core.reading import look_foreign
 from src.model.evaluation.intervals import Interval, log_losses, wilson
-from src.model.labels import is_positive
-from src.model.language import looks_non_english
 
 Masks = Mapping[str, npt.NDArray[np.bool_]]
 """Slice name -> which of the n rows belong to it, shape (n,)."""
 
 _LENGTHS = ((0, 20), (21, 60), (61, 120), (121, None))
-_NEGATION = r"(?i)\b(?:not|no|never|none|nobody|nothing|neither|nor|cannot|without|hardly|barely|\w+n['\u2019]t)\b"
+_NEGATION = (
+    r"(?i)\b(?:not|no|never|none|nobody|nothing|neither|nor|cannot|without|hardly|barely|"
+    r"\w+n['\u2019]t)\b"
+)
 _CONTRAST = r"(?i)\b(?:but|however|although|though|yet|despite|nevertheless|except)\b"
 _MIN_LETTERS = 10
 _MOST_VALUES = 20
@@ -23,7 +26,10 @@ _MOST_VALUES = 20
 
 @dataclass(frozen=True)
 class Slice:
-    """Figures of one part of the rows; one that is not `judged` has too few of them to hold against a model."""
+    """Figures of one part of the rows.
+
+    One that is not `judged` has too few of them to hold against a model.
+    """
 
     name: str
     rows: int
@@ -35,11 +41,17 @@ class Slice:
 
 
 def text_masks(frame: pl.DataFrame) -> Masks:
-    """Return the slices of n reviews with the columns title and text; they overlap, and some may hold no row."""
+    """Return the slices of n reviews with the columns title and text.
+
+    They overlap, and some may hold no row.
+    """
     both = pl.col("title") + " " + pl.col("text")
     words, letters = both.str.count_matches(r"\S+"), both.str.count_matches(r"\p{L}")
+    lengths = {
+        _length_name(low, high): words.is_between(low, high or 1 << 40) for low, high in _LENGTHS
+    }
     flags = {
-        **{_length_name(low, high): words.is_between(low, high or 1 << 40) for low, high in _LENGTHS},
+        **lengths,
         "title: empty": pl.col("title").str.strip_chars() == "",
         "negation: present": both.str.contains(_NEGATION),
         "contrast: present": both.str.contains(_CONTRAST),
@@ -47,20 +59,28 @@ def text_masks(frame: pl.DataFrame) -> Masks:
         & (both != both.str.to_lowercase())  # Chinese has no capitals, and Arabic neither
         & (letters >= _MIN_LETTERS),
         "exclamation: present": both.str.contains("!", literal=True),
-        "language: not English": looks_non_english(both),
     }
     found = frame.select(expression.alias(name) for name, expression in flags.items())
-    return {name: found[name].to_numpy() for name in flags}
+    masks = {name: found[name].to_numpy() for name in flags}
+    foreign = look_foreign(frame["title"].to_list(), frame["text"].to_list())
+    return masks | {"language: not English": foreign}
 
 
 def value_masks(frame: pl.DataFrame) -> Masks:
-    """Return a slice for each of the 20 most frequent values of every column, all but those that occur once."""
+    """Return a slice for each of the 20 most frequent values of every column.
+
+    Values that occur once have none.
+    """
     return {name: mask for column in frame.columns for name, mask in _values(frame[column], column)}
 
 
 def joined(parts: Sequence[Masks]) -> Masks:
-    """Return the slices of consecutive blocks of rows as slices of all rows, without those that hold none."""
-    masks = {name: np.concatenate([part[name] for part in parts]) for name in (parts[0] if parts else ())}
+    """Return the slices of consecutive blocks of rows as slices of all rows.
+
+    Those that hold no row are left out.
+    """
+    names = list(parts[0]) if parts else []
+    masks = {name: np.concatenate([part[name] for part in parts]) for name in names}
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 
@@ -76,9 +96,15 @@ def _values(column: pl.Series, name: str) -> Iterator[tuple[str, npt.NDArray[np.
 
 
 def slice_figures(
-    masks: Masks, positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64], min_rows: int
+    masks: Masks,
+    positive: npt.NDArray[np.bool_],
+    probability: npt.NDArray[np.float64],
+    min_rows: int,
 ) -> list[Slice]:
-    """Return each slice's figures; those of at least `min_rows` rows are judged. Arrays of shape (n,)."""
+    """Return each slice's figures; those of at least `min_rows` rows are judged.
+
+    The arrays have shape (n,).
+    """
     right, losses = is_positive(probability) == positive, log_losses(positive, probability)
     return [
         Slice(

@@ -1,16 +1,18 @@
-"""The two ports every learner fills: learning, and the model that comes of it."""
+"""The port every learner fills, and what goes in and out of it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from src.model.classifier import Contribution, Probabilities
-from src.model.errors import DataError
+from src.model.core.errors import DataError, UsageError
+from src.model.core.records import Scalar, Training
+from src.model.core.served_model import ServedModel
 
+COLD = "Train without --warm-start."
 _MIN_ROWS = 10
 
 
@@ -34,49 +36,55 @@ class LearningPoint:
     metrics: Mapping[str, float]
 
 
-class SentimentModel(Protocol):
-    """A trained model: pure, thread-safe, the same numbers wherever it is loaded."""
+class TrainedModel(ServedModel, Protocol):
+    """A model that serves and can be saved."""
 
-    def predict_proba(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
-        """Return the probability of positive for n raw or clean reviews, shape (n,)."""
-
-    def explain(self, title: str, text: str) -> list[Contribution]:
-        """Return every n-gram's and the intercept's contribution, the weightiest first; their sum is the logit."""
-
-    def abstains(self, probability: Probabilities) -> npt.NDArray[np.bool_]:
-        """Return which probabilities are too close to call, shape (n,)."""
-
-    def save(self, folder: Path, training: Mapping[str, Any]) -> None:
-        """Write the model's files; `training` is kept with them, as the record of what it was made from."""
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a saved model. Raises ModelError where a file is missing, damaged or of an unknown format."""
+    def save(self, folder: Path, training: Training | None = None) -> None:
+        """Write the model's files; `training` is kept with them, as the record of its making."""
 
 
 @dataclass(frozen=True)
 class Fitted:
     """A model and how learning went; `axis` names what the history's steps count.
 
-    `counts` are what a later training can go on from, of shape (2, buckets), where the learner knows how to.
+    `state` are files that only a later training needs, by name; they stand beside the model's own.
     """
 
-    model: SentimentModel
+    model: TrainedModel
     axis: str
-    history: Sequence[LearningPoint] = field(default=())
-    counts: npt.NDArray[np.int64] | None = None
+    history: Sequence[LearningPoint] = ()
+    state: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Range(NamedTuple):
+    """Where a search looks for a parameter; a whole number where both ends are."""
+
+    low: float
+    high: float
+    log: bool = False
 
 
 class Learner(Protocol):
-    """Something that learns from blocks of reviews."""
+    """Something that learns from blocks of reviews.
+
+    `parameters` decide the result besides the data; those named in `kept` cannot change when a
+    training goes on from a model. `packages` are the distributions that take part in learning, and
+    `code` the modules that, with all they import, decide the model. `search` is what a search for
+    better parameters may change; empty where there is nothing to gain.
+    """
 
     @property
-    def name(self) -> str:
-        """Return the name it is chosen by."""
-
+    def name(self) -> str: ...
     @property
-    def parameters(self) -> Mapping[str, Any]:
-        """Everything that decides the result besides the data."""
+    def parameters(self) -> Mapping[str, Scalar]: ...
+    @property
+    def kept(self) -> tuple[str, ...]: ...
+    @property
+    def packages(self) -> tuple[str, ...]: ...
+    @property
+    def code(self) -> tuple[str, ...]: ...
+    @property
+    def search(self) -> Mapping[str, Range]: ...
 
     def fit(
         self,
@@ -84,7 +92,25 @@ class Learner(Protocol):
         validation: Reviews,
         on_progress: Callable[..., None],
     ) -> Fitted:
-        """Learn; `train` can be called for another pass over the same blocks. Raises DataError."""
+        """Learn; `train` can be called for another pass over the same blocks.
+
+        Raises:
+            DataError: the rows cannot be learned from.
+            DivergedError: training left the finite numbers.
+        """
+
+    def going_on(self, folder: Path, training: Training) -> Self:
+        """Return a learner that goes on from the model in `folder`, made as `training` says.
+
+        Raises:
+            UsageError: this learner, or that model, has nothing to go on from.
+            ModelError: the model's files are damaged.
+        """
+
+
+def cannot_go_on(learner: str) -> UsageError:
+    """Return the error of a learner that always begins anew."""
+    return UsageError(f"The learner {learner} cannot go on from a model.", hint=COLD)
 
 
 def refuse_too_little(positive: npt.NDArray[np.bool_]) -> None:
@@ -93,5 +119,7 @@ def refuse_too_little(positive: npt.NDArray[np.bool_]) -> None:
         msg = f"{positive.size} training rows are too few; at least {_MIN_ROWS} are needed."
         raise DataError(msg, hint="Train on more batches, or ingest more reviews.")
     if positive.all() or not positive.any():
-        msg = f"All {positive.size:,} training rows are {'positive' if positive.all() else 'negative'}."
-        raise DataError(msg, hint="A classifier needs both labels: check REVIEWS_LABELS and the source.")
+        label = "positive" if positive.all() else "negative"
+        msg = f"All {positive.size:,} training rows are {label}."
+        hint = "A classifier needs both labels: check REVIEWS_LABELS and the source."
+        raise DataError(msg, hint=hint)

@@ -3,18 +3,19 @@
 import numpy as np
 import numpy.typing as npt
 
-from src.model.classifier import sigmoid
+from src.model.core.reading import sigmoid
 
 _STEPS = 50
 _RIDGE = 1e-9
 
 
 def platt(scores: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Return slope and intercept of the logistic regression of the labels on the scores, both of shape (n,).
+    """Return slope and intercept of the logistic regression of the labels on the scores.
 
-    Platt (1999), "Probabilistic outputs for support vector machines", with his softened targets, which keep the slope
-    finite where the scores separate the labels; fitted by Newton's method with halved steps as in Lin, Lin & Weng
-    (2007). A slope that is not above zero, or a single label, tells nothing: then the scores stay as they are.
+    Both are of shape (n,). Platt (1999), "Probabilistic outputs for support vector machines", with
+    his softened targets, which keep the slope finite where the scores separate the labels; fitted
+    by Newton's method with halved steps as in Lin, Lin & Weng (2007). A slope that is not above
+    zero, or a single label, tells nothing: then the scores stay as they are.
     """
     positives = int(np.count_nonzero(positive))
     negatives = positive.size - positives
@@ -48,8 +49,9 @@ def abstain_band(
 ) -> tuple[float, float]:
     """Return the narrowest band around one half outside of which the decisions reach `accuracy`.
 
-    The least sure rows are given up one after the other (Chow 1970, "On optimum recognition error and reject
-    tradeoff"). (0.5, 0.5), no band, where all decisions together reach it, or no band does.
+    The least sure rows are given up one after the other (Chow 1970, "On optimum recognition error
+    and reject tradeoff"). (0.5, 0.5), no band, where all decisions together reach it, or no band
+    does.
     """
     confidence = np.maximum(probability, 1 - probability)
     order = np.argsort(-confidence, kind="stable")

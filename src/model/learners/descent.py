@@ -1,13 +1,13 @@
 """Logistic regression by stochastic gradient descent over a file of buckets."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from src.model.classifier import row_scale, row_sums
-from src.model.errors import DivergedError
+from src.model.core.errors import DivergedError
+from src.model.core.ragged import inverse_roots, row_sums
+from src.model.core.settings import HashedSettings
 from src.model.learners.base import LearningPoint
 from src.model.learners.feature_file import FeatureBlock, FeatureFile
 
@@ -19,31 +19,20 @@ _STEPS = 64  # per epoch at least: few large steps learn nothing from a small se
 _SAFE = 80.0  # exp of more overflows float32
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How the weights move: `learning_rate` falls in a straight line to nothing over `epochs` passes.
-
-    Every step takes `step_rows` rows, fewer where that would make less than 64 steps per epoch. `damping` slows
-    frequent buckets down. `weight_decay` is the share by which weights shrink after each epoch. With `balance` both
-    labels weigh the same however rare one is. Training stops after `patience` epochs without gain.
-    """
-
-    epochs: int = 3
-    learning_rate: float = 23.0
-    damping: float = 0.014
-    step_rows: int = 214
-    weight_decay: float = 0.018
-    balance: bool = False
-    patience: int = 2
-
-
 class Descent:
-    """Weights on their way; after `run`, `weights` of shape (buckets,) and `intercept` are the best ones seen.
+    """Weights on their way.
 
-    Both may be set before, to go on from another model's.
+    After `run`, `weights` of shape (buckets,) and `intercept` are the best ones seen. Both may be
+    set before, to go on from another model's.
     """
 
-    def __init__(self, pace: Pace, ratio: npt.NDArray[np.float32], counts: npt.NDArray[np.int64], seed: int) -> None:
+    def __init__(
+        self,
+        pace: HashedSettings,
+        ratio: npt.NDArray[np.float32],
+        counts: npt.NDArray[np.int64],
+        seed: int,
+    ) -> None:
         self._pace = pace
         self._steps = (np.abs(ratio) / np.sqrt(1 + pace.damping * counts)).astype(np.float32)
         self._random = np.random.default_rng(seed)
@@ -53,7 +42,10 @@ class Descent:
     def run(
         self, features: FeatureFile, held_out: FeatureBlock, on_progress: Callable[..., None]
     ) -> list[LearningPoint]:
-        """Pass over the file until the end or until the held-out rows stop gaining; return a point for each epoch.
+        """Pass over the file until the end or until the held-out rows stop gaining.
+
+        Returns:
+            A point for each epoch.
 
         Raises:
             DivergedError: a loss is no finite number.
@@ -70,7 +62,8 @@ class Descent:
             done = 0
             for number in self._random.permutation(len(features)):
                 block = features.block(int(number))
-                rates = [(epoch + (done + at) / rows) / self._pace.epochs for at in (0, block.positive.size)]
+                ends = (done, done + block.positive.size)
+                rates = [(epoch + end / rows) / self._pace.epochs for end in ends]
                 totals += self._block(block, importance, step_rows, (1 - rates[0], 1 - rates[1]))
                 done += block.positive.size
                 on_progress(block.positive.size, rows * (self._pace.epochs + 1))
@@ -91,29 +84,38 @@ class Descent:
         return history
 
     def _block(
-        self, block: FeatureBlock, importance: tuple[float, float], step_rows: int, shares: tuple[float, float]
+        self,
+        block: FeatureBlock,
+        importance: tuple[float, float],
+        step_rows: int,
+        shares: tuple[float, float],
     ) -> npt.NDArray[np.float64]:
-        """Take a step for each group of rows; return the sum of their losses and the number of right answers.
+        """Take a step for each group of rows.
 
-        Both are measured before a row is learned from, so they show how well new rows are judged, from the second
-        epoch on those seen before.
+        It returns the sum of their losses and the number of right answers. Both are measured before
+        a row is learned from, so they show how well new rows are judged, from the second epoch on
+        those seen before.
         """
         offsets, size = block.buckets.offsets, block.positive.size
-        scales = row_scale(offsets).astype(np.float32)
-        target = block.positive.astype(np.float32)
+        scales = inverse_roots(offsets).astype(np.float32)  # (rows,)
+        target = block.positive.astype(np.float32)  # (rows,), 1 for positive
         weight = np.where(block.positive, *importance[::-1]).astype(np.float32)
         starts = np.arange(0, size, step_rows)
         totals = np.zeros(2)
+        # Steps come in random order: neighbouring rows of a source are alike.
         for place, start in enumerate(self._random.permutation(starts)):
             stop = min(start + step_rows, size)
             first, last = offsets[start], offsets[stop]
-            indices, within = block.buckets.indices[first:last], offsets[start : stop + 1] - first
-            rate = np.float32(self._pace.learning_rate * np.interp(place, (0, starts.size), shares))
+            indices = block.buckets.indices[first:last]  # (n-grams of the step,)
+            within = offsets[start : stop + 1] - first  # (rows of the step + 1,)
             scale, truth = scales[start:stop], target[start:stop]
             sums = row_sums(self.weights.take(indices, mode="clip"), within)
             logit = scale * sums + np.float32(self.intercept)
             error = 1 / (1 + np.exp(-np.clip(logit, -_SAFE, _SAFE))) - truth
-            pull = -rate * weight[start:stop] * error
+            rate = np.float32(self._pace.learning_rate * np.interp(place, (0, starts.size), shares))
+            pull = -rate * weight[start:stop] * error  # (rows of the step,)
+            # The gradient of a row's loss is the same for each of its n-grams; how far a bucket
+            # goes along it is its own. One bucket may occur in many rows: add.at adds them all up.
             moves = np.repeat(pull * scale, np.diff(within))
             moves *= self._steps.take(indices, mode="clip")
             np.add.at(self.weights, indices, moves)
@@ -124,12 +126,14 @@ class Descent:
     def _held_out(self, block: FeatureBlock) -> dict[str, float]:
         offsets = block.buckets.offsets
         sums = row_sums(self.weights.take(block.buckets.indices, mode="clip"), offsets)
-        logit = row_scale(offsets).astype(np.float32) * sums + np.float32(self.intercept)
+        logit = inverse_roots(offsets).astype(np.float32) * sums + np.float32(self.intercept)
         loss, right = _judged(logit, block.positive.astype(np.float32)) / block.positive.size
         return {"validation_log_loss": float(loss), "validation_accuracy": float(right)}
 
 
-def _judged(logit: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def _judged(
+    logit: npt.NDArray[np.float32], truth: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
     """Return the sum of the log losses, in nats, and how many rows were judged right."""
     losses = np.logaddexp(0, logit.astype(np.float64)) - truth * logit
     return np.array([losses.sum(), np.count_nonzero((logit >= 0) == (truth > 0))], np.float64)

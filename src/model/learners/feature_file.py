@@ -1,4 +1,7 @@
-"""Buckets of the training rows, kept on disk between passes: at 3.6 M reviews they are 4 GB, and dear to make again."""
+"""Buckets of the training rows, kept on disk between passes.
+
+At 3.6 M reviews they are 4 GB, and dear to make again.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from src.model.text import Buckets
+from src.model.core.hashing import Buckets
 
 
 @dataclass(frozen=True)
@@ -58,4 +61,5 @@ class FeatureFile:
     @property
     def positive(self) -> npt.NDArray[np.bool_]:
         """The labels of all rows, shape (rows,)."""
-        return np.concatenate([np.zeros(0, np.bool_), *(positive for _, _, positive in self._blocks)])
+        parts = (positive for _, _, positive in self._blocks)
+        return np.concatenate([np.zeros(0, np.bool_), *parts])

@@ -1,6 +1,7 @@
 """Demo: the whole job from reviews to a champion and three predictions, on this machine alone.
 
-Without --source it generates 20,000 reviews; with one (a path or kaggle:owner/name) the same happens on real data.
+Without --source it generates 20,000 reviews; with one (a path or kaggle:owner/name) the same
+happens on real data.
 """
 
 import argparse
@@ -8,31 +9,50 @@ import io
 import sys
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from rich.console import Console
 from rich.panel import Panel
 
 from src.model import command
-from src.model.command import Context, Outcome
-from src.model.data import ingest
-from src.model.data.manifest import read_manifest
-from src.model.errors import UsageError
+from src.model.command import Context, Outcome, Result
+from src.model.core.errors import UsageError
+from src.model.core.redact import shown, without_secrets
+from src.model.files.layout import RAW_MANIFEST, RAW_TRAIN
+from src.model.files.manifest import read_manifest
 from src.model.pipeline import predict
-from src.model.pipeline.run import run_pipeline
-from src.model.redact import without_secrets
+from src.model.pipeline.evaluate import EvaluateResult
+from src.model.pipeline.predict import PredictResult
+from src.model.pipeline.promote import PromoteResult
+from src.model.pipeline.run import PipelineResult, run_pipeline
 
 SOURCE = "synthetic:20000@7"
 REVIEWS = (
     ("Love it", "Works perfectly and looks great. My daughter uses it every day!"),
-    ("Broke in a day", 'Total waste of money; the "strong" handle came off in my hand. $25 for garbage.'),
+    (
+        "Broke in a day",
+        'Total waste of money; the "strong" handle came off in my hand. $25 for garbage.',
+    ),
     ("Not bad at all", "I wanted to hate it, but it turned out to be very good."),
-)  # fmt: skip
+)
+
+
+class DemoResult(Result):
+    """What every step answered in both rounds, by the batches of the round, and the predictions."""
+
+    step: Literal["demo"] = "demo"
+    source: str
+    rounds: dict[str, PipelineResult]
+    predictions: list[PredictResult]
+    seconds: float
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.demo")
     parser.add_argument("--source", default="", help=f"what to ingest (default: {SOURCE})")
-    parser.add_argument("--force", action="store_true", help="replace real reviews that were ingested earlier")
+    parser.add_argument(
+        "--force", action="store_true", help="replace real reviews that were ingested earlier"
+    )
     return parser
 
 
@@ -52,56 +72,68 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         _heading(context, title)
         rounds[batches] = run_pipeline("train", context, report, batches=batches)
     _heading(context, "Three predictions by the champion")
-    predictions = []
+    predictions: list[PredictResult] = []
     for title, message in REVIEWS:
         words = predict.build_parser().parse_args(["--title", title, "--message", message])
         outcome = predict.run(words, context)
-        predictions.append(outcome.data)
+        assert isinstance(outcome.result, PredictResult)  # noqa: S101 - it has no other
+        predictions.append(outcome.result)
         context.err.print(f"{title!r}: {outcome.text}", markup=False, highlight=False)
     seconds = time.perf_counter() - begun
-    data = {
-        "step": "demo",
-        "source": source,
-        "rounds": {batches: {name: o.data for name, o in found.items()} for batches, found in rounds.items()},
-        "predictions": predictions,
-        "seconds": seconds,
-    }
-    return Outcome(data, _closing(context, source, rounds, seconds))
+    result = DemoResult(
+        source=source,
+        rounds={
+            batches: PipelineResult(**{name: found[name].data for name in found})
+            for batches, found in rounds.items()
+        },
+        predictions=predictions,
+        seconds=seconds,
+    )
+    return Outcome(result, _closing(context, source, rounds, seconds))
 
 
 def _protect_real_data(source: str, context: Context, *, force: bool) -> None:
     """Refuse to put demo data in the place of reviews somebody ingested. Raises UsageError."""
-    now = read_manifest(context.storage, ingest.MANIFEST)
-    if now is None and context.storage.size(ingest.TRAIN) is None:
+    now = read_manifest(context.storage, RAW_MANIFEST)
+    if now is None and context.storage.size(RAW_TRAIN) is None:
         return
     there = str(now.parameters["source"]) if now else "an unfinished ingest"
-    if force or there == ingest.shown(source) or there.startswith("synthetic:"):
+    if force or there == shown(source) or there.startswith("synthetic:"):
         return
     msg = f"{context.storage.root} holds reviews of {there}; the demo would replace them."
-    raise UsageError(
-        msg,
-        hint=f"Show the job on them with make demo DATA={there}, or keep them and run "
-        "REVIEWS_DATA_DIR=data/demo MLFLOW_TRACKING_URI=sqlite:///demo.db make demo.",
+    hint = (
+        f"Show the job on them with make demo DATA={there}, or keep them and run "
+        "REVIEWS_DATA_DIR=data/demo MLFLOW_TRACKING_URI=sqlite:///demo.db make demo."
     )
+    raise UsageError(msg, hint=hint)
 
 
 def _heading(context: Context, text: str) -> None:
     context.err.rule(f"[bold]{text}", align="left")
 
 
-def _closing(context: Context, source: str, rounds: dict[str, dict[str, Outcome]], seconds: float) -> str:
-    lines = [f"From {ingest.shown(source)} to a champion in {seconds:.0f} s:"]
+def _closing(
+    context: Context, source: str, rounds: dict[str, dict[str, Outcome]], seconds: float
+) -> str:
+    lines = [f"From {shown(source)} to a champion in {seconds:.0f} s:"]
     for batches, outcomes in rounds.items():
-        accuracy = outcomes["evaluate"].data["metrics"]["accuracy"]
-        version, decision = outcomes["train"].data["model_version"], outcomes["promote"].data["decision"]
+        evaluated, promoted = outcomes["evaluate"].result, outcomes["promote"].result
+        assert isinstance(evaluated, EvaluateResult)  # noqa: S101 - each step has its own class
+        assert isinstance(promoted, PromoteResult)  # noqa: S101
+        accuracy, version = evaluated.metrics["accuracy"], evaluated.model_version
+        decision = str(promoted.decision)
         verdict = {"kept": "kept back", "unchanged": "the champion already"}.get(decision, decision)
-        lines.append(f"  batches {batches:4} -> version {version}, test accuracy {accuracy:.2%}, {verdict}")
+        lines.append(
+            f"  batches {batches:4} -> version {version}, test accuracy {accuracy:.2%}, {verdict}"
+        )
     if source.startswith("synthetic:"):
         lines.append("These reviews are generated: their accuracy says nothing about real ones.")
+    root = context.storage.root
+    store = without_secrets(context.settings.mlflow.tracking_uri) or "tracking is off"
     lines += [
         "",
-        f"Data and reports: {context.storage.root}/ (look at {context.storage.root}/reports/data_quality.html)",
-        f"MLflow's data:    {without_secrets(context.settings.mlflow_tracking_uri) or 'tracking is off'}",
+        f"Data and reports: {root}/ (look at {root}/reports/data_quality.html)",
+        f"MLflow's data:    {store}",
         "",
         "Next:",
         '  make model-predict title="Great" message="I love it"',
@@ -113,10 +145,9 @@ def _closing(context: Context, source: str, rounds: dict[str, dict[str, Outcome]
         "  make help",
         "      everything else",
     ]
-    page = io.StringIO()
-    Console(file=page, width=min(max(context.err.width, 60), 100)).print(
-        Panel("\n".join(lines), title="Done", padding=(1, 2)), markup=False
-    )
+    page, width = io.StringIO(), min(max(context.err.width, 60), 100)
+    panel = Panel("\n".join(lines), title="Done", padding=(1, 2))
+    Console(file=page, width=width).print(panel, markup=False)
     return page.getvalue()
 
 

@@ -1,38 +1,77 @@
-"""Evaluate: a model version on processed/test.parquet -> figures, plots and the model card on its run and version.
+"""Evaluate: a model version on processed/test.parquet -> figures, plots and the model card.
 
-Figures come with 95 % intervals, for all rows and for slices of them, beside the pass rates of the behavioural cases.
+They are kept with its run and its version. Figures come with 95 % intervals, for all rows and for
+slices of them, beside the pass rates of the behavioural cases.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from matplotlib.figure import Figure
 
 from src.model import command
-from src.model.artifact import read_description, training_record
-from src.model.command import Context, Outcome
+from src.model.command import Context, Outcome, Result
+from src.model.core.labels import is_positive
+from src.model.core.models import load_artifact, load_model
+from src.model.core.names import (
+    CARD_FOLDER,
+    CARD_PAGE,
+    CHALLENGER,
+    EVALUATION_FILE,
+    FOOTPRINT,
+    PLOTS_FOLDER,
+    TEST_DIGEST_TAG,
+    TEST_TAG,
+)
+from src.model.core.records import Record
 from src.model.evaluation import behaviour, card, plots
 from src.model.evaluation.behaviour import Rate
 from src.model.evaluation.gate import Examined
 from src.model.evaluation.intervals import Interval, bootstrap_intervals, wilson
 from src.model.evaluation.metrics import confusion
 from src.model.evaluation.slices import Slice, slice_figures
-from src.model.labels import is_positive
-from src.model.learners import load_model
-from src.model.pipeline.examine import Answers, answer, examined
-from src.model.pipeline.inputs import Processed, data_source, evaluation_file
-from src.model.pipeline.train import FOOTPRINT
-from src.model.tracking.base import CHALLENGER, TEST_DIGEST_TAG, TEST_TAG, Run, Version, resolve
+from src.model.evaluation.texts import evaluation_text
+from src.model.tracking.base import Run, Version, resolve
+from src.model.training.examine import Answers, answer, examined
+from src.model.training.inputs import Processed, data_source, evaluation_file
 
 _TAGGED = ("accuracy", "recall_negative", "recall_positive", "roc_auc", "log_loss", "ece")
-_CARD = "card/model_card.html"
-_SHOWN_FAILURES = 3
+
+
+class RateRecord(Record):
+    """How many of a capability's behavioural cases passed."""
+
+    kind: behaviour.Kind
+    capability: str
+    passed: int
+    cases: int
+    share: float
+
+
+class FailedCase(Record):
+    """A behavioural case that was not as expected, with the probabilities of its reviews."""
+
+    kind: behaviour.Kind
+    capability: str
+    expected: str
+    reviews: tuple[tuple[str, str], ...]
+    probabilities: tuple[float, ...]
+
+
+class EvaluationRecord(Record):
+    """Figures on the test rows, 95 % intervals as low and high end, slices, behavioural cases."""
+
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    slices: list[Slice]
+    behaviour: list[RateRecord]
+    behaviour_failed: list[FailedCase]
+    model_bytes: int
 
 
 @dataclass(frozen=True)
@@ -50,25 +89,37 @@ class Evaluation:
         return behaviour.rates(self.outcomes)
 
     @property
-    def as_json(self) -> dict[str, Any]:
+    def record(self) -> EvaluationRecord:
+        """What is kept of it with the version's run."""
         failed = [
-            {**asdict(outcome.case), "probabilities": outcome.probabilities}
+            FailedCase(**asdict(outcome.case), probabilities=outcome.probabilities)
             for outcome in self.outcomes
             if not outcome.passed
         ]
-        return {
-            "metrics": dict(self.examined.figures),
-            "intervals": {name: list(interval) for name, interval in self.intervals.items()},
-            "slices": [asdict(part) for part in self.slices],
-            "behaviour": [{**asdict(rate), "share": rate.share} for rate in self.rates],
-            "behaviour_failed": failed,
-            "model_bytes": self.examined.model_bytes,
-        }
+        return EvaluationRecord(
+            metrics=dict(self.examined.figures),
+            intervals=dict(self.intervals),
+            slices=list(self.slices),
+            behaviour=[RateRecord(**asdict(rate), share=rate.share) for rate in self.rates],
+            behaviour_failed=failed,
+            model_bytes=self.examined.model_bytes,
+        )
+
+
+class EvaluateResult(Result, EvaluationRecord):
+    """The figures of a version; `latency_us` is the median time of judging one review."""
+
+    step: Literal["evaluate"] = "evaluate"
+    model_version: int
+    run_id: str
+    latency_us: float
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.evaluate")
-    parser.add_argument("--model-version", default=CHALLENGER, help="a number or an alias (default: challenger)")
+    parser.add_argument(
+        "--model-version", default=CHALLENGER, help="a number or an alias (default: challenger)"
+    )
     return parser
 
 
@@ -76,128 +127,134 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     version = resolve(context.registry, args.model_version)
     test = evaluation_file(context)
     folder = context.registry.fetch(version)
-    found = _evaluate(folder, context, test)
+    evaluation = _evaluate(folder, context, test)
     place = f"reports/model_card_{version.number}"
     with context.tracker.resume(version.run_id) as record:
         record.inputs([test.data_set(context.storage, "evaluation")])
-        _log(record, found)
-        facts = _facts(found, version, folder, context, test)
-        _log_pictures(record, found, facts, context, place)
-        link = record.link(_CARD)
-    about = card.summary(facts) + (f" [Model card]({link})" if link else f" Model card: {place}.html")
-    context.registry.describe(version.number, about)
-    figures = found.examined.figures
+        _log(record, evaluation)
+        facts = _facts(evaluation, version, folder, context, test)
+        _log_pictures(record, evaluation, facts, context, place)
+        link = record.link(f"{CARD_FOLDER}/{CARD_PAGE}")
+    where = f"[Model card]({link})" if link else f"Model card: {place}.html"
+    context.registry.describe(version.number, f"{card.summary(facts)} {where}")
+    figures = evaluation.examined.figures
     tags = {f"{TEST_TAG}{name}": f"{figures[name]:.6f}" for name in _TAGGED if name in figures}
     context.registry.tag(version.number, tags)
-    context.registry.tag(version.number, {TEST_DIGEST_TAG: test.sha256})  # last: now the figures are all there
-    data = {
-        "step": "evaluate", "model_version": version.number, "run_id": version.run_id, **found.as_json,
-        "latency_us": found.examined.latency_us,
-    }  # fmt: skip
-    return Outcome(data, _text(version.number, found, f"{context.storage.root}/{place}.html"))
+    # Last: now the figures are all there.
+    context.registry.tag(version.number, {TEST_DIGEST_TAG: test.sha256})
+    result = EvaluateResult(
+        model_version=version.number,
+        run_id=version.run_id,
+        latency_us=evaluation.examined.latency_us,
+        **evaluation.record.model_dump(),
+    )
+    text = evaluation_text(
+        version.number,
+        figures,
+        evaluation.intervals,
+        evaluation.slices,
+        evaluation.examined.behaviour,
+    )
+    return Outcome(result, f"{text}\n  model card: {context.storage.root}/{place}.html")
 
 
 def _evaluate(folder: Path, context: Context, test: Processed) -> Evaluation:
     model = load_model(folder)
     answers = answer([model], context, test)
     seen = examined(model, folder, answers, 0)
+    positive, probability = answers.positive, seen.probability
+    seed, min_rows = context.settings.seed, context.settings.promotion.min_slice_rows
     with context.progress("Resampling for intervals") as advance:
-        intervals = bootstrap_intervals(
-            answers.positive, seen.probability, seed=context.settings.seed, on_progress=advance
-        )
-    right = int((is_positive(seen.probability) == answers.positive).sum())
-    intervals["accuracy"] = wilson(right, answers.positive.size)  # resampling all right rows would be sure of it
-    slices = slice_figures(answers.masks, answers.positive, seen.probability, context.settings.slice_min_rows)
+        intervals = bootstrap_intervals(positive, probability, seed=seed, on_progress=advance)
+    right = int((is_positive(probability) == positive).sum())
+    # Resampling rows that are all right would be sure of it.
+    intervals["accuracy"] = wilson(right, positive.size)
+    slices = slice_figures(answers.masks, positive, probability, min_rows)
     return Evaluation(answers, seen, intervals, slices, behaviour.examine(model))
 
 
-def _log(record: Run, found: Evaluation) -> None:
-    ends = {f"{name}_{end}": getattr(i, end) for name, i in found.intervals.items() for end in ("low", "high")}
-    shares = {f"behaviour.{kind}": share for kind, share in found.examined.behaviour.items()}
-    figures = {**found.examined.figures, **ends, "latency_us": found.examined.latency_us}
+def _log(record: Run, evaluation: Evaluation) -> None:
+    ends = {
+        f"{name}_{end}": getattr(i, end)
+        for name, i in evaluation.intervals.items()
+        for end in ("low", "high")
+    }
+    shares = {f"behaviour.{kind}": share for kind, share in evaluation.examined.behaviour.items()}
+    figures = {**evaluation.examined.figures, **ends, "latency_us": evaluation.examined.latency_us}
     record.metrics({f"{TEST_TAG}{name}": value for name, value in figures.items()} | shares)
-    record.text(json.dumps(found.as_json, indent=1), "evaluation.json")
+    record.text(evaluation.record.model_dump_json(indent=1), EVALUATION_FILE)
 
 
-def _facts(found: Evaluation, version: Version, folder: Path, context: Context, test: Processed) -> card.CardFacts:
-    description = read_description(folder)
-    training_record(description, folder)
+def _facts(
+    evaluation: Evaluation, version: Version, folder: Path, context: Context, test: Processed
+) -> card.CardFacts:
+    artifact = load_artifact(folder)[1]
     cost = [version.tags.get(name) for name in FOOTPRINT]
-    footprint = {"files to serve it": f"{found.examined.model_bytes / 1e6:.2f} MB"}
+    footprint = {"files to serve it": f"{evaluation.examined.model_bytes / 1e6:.2f} MB"}
     if all(cost):
         seconds, rows, peak = (float(value or 0) for value in cost)
-        footprint["training"] = f"{seconds:.1f} s on {rows:,.0f} rows, at most {peak:,.0f} MB of memory, no accelerator"
-    footprint["judging one review"] = f"{found.examined.latency_us:,.0f} µs, median, on the machine that wrote this"
+        footprint["training"] = (
+            f"{seconds:.1f} s on {rows:,.0f} rows, at most {peak:,.0f} MB of memory, no accelerator"
+        )
+    footprint["judging one review"] = (
+        f"{evaluation.examined.latency_us:,.0f} µs, median, on the machine that wrote this"
+    )
+    curves = ("roc",) if "roc_auc" in evaluation.intervals else ()
     return card.CardFacts(
-        name=context.settings.model_name,
+        name=context.settings.mlflow.model_name,
         version=version.number,
-        description=description,
+        description=artifact.description,
+        training=artifact.training,
         source=data_source(context),
-        test=asdict(test),
-        positive_share=float(found.answers.positive.mean()),
-        figures=found.examined.figures,
-        intervals=found.intervals,
-        slices=found.slices,
-        min_slice_rows=context.settings.slice_min_rows,
-        value_columns=found.answers.value_columns,
-        rates=found.rates,
+        test=test.recorded,
+        positive_share=float(evaluation.answers.positive.mean()),
+        figures=evaluation.examined.figures,
+        intervals=evaluation.intervals,
+        slices=evaluation.slices,
+        min_slice_rows=context.settings.promotion.min_slice_rows,
+        value_columns=evaluation.answers.value_columns,
+        rates=evaluation.rates,
         footprint=footprint,
-        plots=("calibration", "roc", "slices") if "roc_auc" in found.intervals else ("calibration", "slices"),
+        plots=("calibration", *curves, "slices"),
     )
 
 
-def _log_pictures(record: Run, found: Evaluation, facts: card.CardFacts, context: Context, place: str) -> None:
+def _log_pictures(
+    record: Run, evaluation: Evaluation, facts: card.CardFacts, context: Context, place: str
+) -> None:
     """Store the plots and the card with the run, and the card's page with the reports."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for kind, figure in _figures(found, facts.version).items():
+        for kind, figure in _figures(evaluation, facts.version).items():
             figure.savefig(folder / f"{kind}.png", dpi=110)
-            record.file(folder / f"{kind}.png", "plots")
+            record.file(folder / f"{kind}.png", PLOTS_FOLDER)
         text = card.markdown(facts)
-        page = card.page(text, {kind: (folder / f"{kind}.png").read_bytes() for kind in facts.plots})
+        pictures = {kind: folder / f"{kind}.png" for kind in facts.plots}
+        page = card.page(text, {kind: path.read_bytes() for kind, path in pictures.items()})
         (folder / "model_card.md").write_text(text, encoding="utf-8")
-        (folder / "model_card.html").write_text(page, encoding="utf-8")
-        for path in (folder / "model_card.md", folder / "model_card.html", *(folder / f"{k}.png" for k in facts.plots)):
-            record.file(path, "card")
+        (folder / CARD_PAGE).write_text(page, encoding="utf-8")
+        for path in (folder / "model_card.md", folder / CARD_PAGE, *pictures.values()):
+            record.file(path, CARD_FOLDER)
     with context.storage.writing(f"{place}.html") as path:
         path.write_text(page, encoding="utf-8")
 
 
-def _figures(found: Evaluation, number: int) -> dict[str, Figure]:
-    positive, probability = found.answers.positive, found.examined.probability
+def _figures(evaluation: Evaluation, number: int) -> dict[str, Figure]:
+    positive, probability = evaluation.answers.positive, evaluation.examined.probability
     title = f"Version {number} on the test rows"
     figures = {
         "calibration": plots.calibration_plot(positive, probability, title),
         "confusion": plots.confusion_plot(confusion(positive, probability), title),
         "scores": plots.score_plot(positive, probability, title),
-        "slices": plots.slices_plot(found.slices, found.examined.figures["accuracy"], title),
-        "behaviour": plots.behaviour_plot(found.rates, f"Version {number}: behavioural cases"),
+        "slices": plots.slices_plot(
+            evaluation.slices, evaluation.examined.figures["accuracy"], title
+        ),
+        "behaviour": plots.behaviour_plot(evaluation.rates, f"Version {number}: behavioural cases"),
     }
-    if "roc_auc" in found.intervals:  # of one label alone there is no curve
+    if "roc_auc" in evaluation.intervals:  # of one label alone there is no curve
         figures["roc"] = plots.roc_plot(positive, probability, title)
         figures["precision_recall"] = plots.precision_recall_plot(positive, probability, title)
     return figures
-
-
-def _text(number: int, found: Evaluation, page: str) -> str:
-    figures, intervals = found.examined.figures, found.intervals
-    lines = [f"Evaluated: version {number} on {figures['rows']:,.0f} test rows"]
-    lines.append(f"  {'':10}{'precision':>10}{'recall':>10}{'f1':>10}")
-    for label in ("negative", "positive", "macro"):
-        values = (figures[f"{name}_{label}"] for name in ("precision", "recall", "f1"))
-        lines.append(f"  {label:10}" + "".join(f"{value:10.2%}" for value in values))
-    for name in ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "ece"):
-        if name in figures:
-            ends = "   95 % {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
-            lines.append(f"  {name:10}{figures[name]:10.4f}{ends}")
-    judged = sorted((part for part in found.slices if part.judged), key=lambda part: part.accuracy)
-    lines.append(
-        "  weakest slices: " + ", ".join(f"{part.name} {part.accuracy:.1%}" for part in judged[:_SHOWN_FAILURES])
-    )
-    shares = ", ".join(f"{kind} {share:.0%}" for kind, share in found.examined.behaviour.items())
-    lines.append(f"  behavioural cases passed: {shares}")
-    lines.append(f"  model card: {page}")
-    return "\n".join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,24 +3,48 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from src.model import command
-from src.model.classifier import INTERCEPT, Contribution
-from src.model.command import Context, Outcome
-from src.model.errors import UsageError
-from src.model.labels import LABELS, is_positive
-from src.model.learners import load_model
-from src.model.tracking.base import CHAMPION, resolve
+from src.model.command import Context, Outcome, Result
+from src.model.core.errors import UsageError
+from src.model.core.labels import Label, label_names
+from src.model.core.models import load_model
+from src.model.core.names import CHAMPION
+from src.model.core.records import Record
+from src.model.tracking.base import resolve
 
 SHOWN = 6
+
+
+class Word(Record):
+    """An n-gram's share of the log-odds: above 0 speaks for positive."""
+
+    ngram: str
+    weight: float
+
+
+class PredictResult(Result):
+    """The verdict on a review: `probability` is that of positive, `confidence` that of the label.
+
+    `words` are the ones that decided most; `abstains` says that the decision is too close to call.
+    """
+
+    label: Label
+    confidence: float
+    probability: float
+    abstains: bool
+    model_version: int
+    run_id: str
+    words: list[Word]
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.predict")
     parser.add_argument("--title", default="", help="the review's title")
     parser.add_argument("--message", default="", help="the review's text")
-    parser.add_argument("--model-version", default=CHAMPION, help="a number or an alias (default: champion)")
+    parser.add_argument(
+        "--model-version", default=CHAMPION, help="a number or an alias (default: champion)"
+    )
     return parser
 
 
@@ -31,22 +55,21 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         raise UsageError(msg, hint='Try make model-predict title="Great" message="I love it".')
     version = resolve(context.registry, args.model_version)
     model = load_model(context.registry.fetch(version))
-    probability = model.predict_proba([title], [message])
-    label = LABELS[int(is_positive(probability)[0])]
-    positive = float(probability[0])
-    confidence = max(positive, 1 - positive)
-    words = [part for part in model.explain(title, message) if part.ngram != INTERCEPT][:SHOWN]
-    abstains = bool(model.abstains(probability)[0])
-    data = {
-        "label": label,
-        "confidence": confidence,
-        "probability": positive,
-        "abstains": abstains,
-        "model_version": version.number,
-        "run_id": version.run_id,
-        "words": [asdict(word) for word in words],
-    }
-    return Outcome(data, _text(label, confidence, words, version.number, abstains=abstains))
+    found = model.read([title], [message])
+    positive = float(found.probability[0])
+    result = PredictResult(
+        label=label_names(found.probability)[0],
+        confidence=max(positive, 1 - positive),
+        probability=positive,
+        abstains=bool(found.abstained[0]),
+        model_version=version.number,
+        run_id=version.run_id,
+        words=[
+            Word(ngram=part.ngram, weight=part.weight)
+            for part in model.explain(title, message).contributions[:SHOWN]
+        ],
+    )
+    return Outcome(result, prediction_text(result))
 
 
 def _as_text(value: str) -> str:
@@ -54,14 +77,23 @@ def _as_text(value: str) -> str:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _text(label: str, confidence: float, words: Sequence[Contribution], number: int, *, abstains: bool) -> str:
-    lines = [f"{label} ({confidence:.1%} sure, model version {number})"]
-    if abstains:
+def prediction_text(result: PredictResult) -> str:
+    """Return a prediction for people.
+
+    >>> words = [Word(ngram="love", weight=1.5)]
+    >>> print(prediction_text(PredictResult(
+    ...     label="positive", confidence=0.9, probability=0.9, abstains=False, model_version=3,
+    ...     run_id="r", words=words,
+    ... )))
+    positive (90.0% sure, model version 3)
+       +1.50  love
+    """
+    sure = f"{result.confidence:.1%} sure, model version {result.model_version}"
+    lines = [f"{result.label} ({sure})"]
+    if result.abstains:
         lines.append("  too close to call: the model abstains from a decision this unsure")
-    lines += [f"  {word.weight:+6.2f}  {word.ngram}" for word in words]
-    if any("|" in word.ngram for word in words):
-        lines.append("  (| stands where the title ends and the text begins)")
-    if not words:
+    lines += [f"  {word.weight:+6.2f}  {word.ngram}" for word in result.words]
+    if not result.words:
         lines.append("  none of its words is known to the model")
     return "\n".join(lines)
 

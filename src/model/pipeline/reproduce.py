@@ -1,33 +1,36 @@
-"""Reproduce: train a registered version again from its record, and compare the two models byte by byte.
+"""Reproduce: train a registered version again from its record, and compare the two models.
 
-Exit code 0 where they are identical, 4 where they are not, 3 where the data is not the recorded data; the answer says
-exactly what differs.
+They are compared byte by byte. Exit code 0 where they are identical, 4 where they are not, 3 where
+the data is not the recorded data; the answer says exactly what differs.
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from src.model import command
-from src.model.artifact import DESCRIPTION, read_description, training_record
-from src.model.command import Context, Outcome
-from src.model.data.batches import parse_batches
-from src.model.data.storage import saying_what_failed
-from src.model.digest import sha256
-from src.model.errors import DataError, GateError
-from src.model.learners import load_model, make_learner, recorded_settings
-from src.model.pipeline.examine import answer
-from src.model.pipeline.inputs import evaluation_file, train_files
-from src.model.pipeline.plan import Plan, fit_into
-from src.model.pipeline.warm_start import warm_start
-from src.model.provenance import git_sha, lock_digest
-from src.model.tracking.base import CHAMPION, Version, resolve
+from src.model.command import Context, Outcome, Result
+from src.model.core.artifact import DESCRIPTION, read_description
+from src.model.core.digest import sha256
+from src.model.core.disk import saying_what_failed
+from src.model.core.errors import DataError, GateError
+from src.model.core.models import load_artifact, load_model
+from src.model.core.names import CHAMPION
+from src.model.core.records import Training
+from src.model.files.batches import parse_batches
+from src.model.learners import make_learner, recorded_settings
+from src.model.tracking.base import Version, resolve
+from src.model.training.examine import answer
+from src.model.training.inputs import evaluation_file, train_files
+from src.model.training.plan import Plan, fit_into
+from src.model.training.provenance import git_sha, lock_digest
+from src.model.training.warm_start import warm_start
 
 
 @dataclass(frozen=True)
@@ -39,24 +42,37 @@ class Difference:
     now: str
 
 
+class ReproduceResult(Result):
+    """Whether the model came out the same, and what is otherwise than recorded.
+
+    It is not `retrained` where the data is other data.
+    """
+
+    step: Literal["reproduce"] = "reproduce"
+    model_version: int
+    identical: bool
+    retrained: bool
+    differences: list[Difference]
+    provenance_differences: list[Difference]
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.reproduce")
-    parser.add_argument("--model-version", default=CHAMPION, help="a number or an alias (default: champion)")
+    parser.add_argument(
+        "--model-version", default=CHAMPION, help="a number or an alias (default: champion)"
+    )
     return parser
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     version = resolve(context.registry, args.model_version)
     folder = context.registry.fetch(version)
-    load_model(folder)  # what is damaged is no model to compare with
-    before = read_description(folder)
-    training = training_record(before, folder)
-    source = str(training.get("source", "an unrecorded source"))
+    training = load_artifact(folder)[1].training  # what is damaged is no model to compare with
     plan = _plan(training, context)
     data = _data(training, plan)
     if data:
-        return _outcome(version, data, [], source, retrained=False)
-    if base := training.get("warm_start_version"):
+        return _outcome(version, data, [], training.source, retrained=False)
+    if base := training.warm_start_version:
         warm = warm_start(str(base), plan.learner, plan.files, plan.validation_share, context)
         plan = replace(plan, learner=warm.learner, warm=warm)
     provenance = _provenance(training, plan, context)
@@ -65,52 +81,66 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as place:
             again = Path(place) / "again"
-            fit_into(again, plan, context, {})
+            fit_into(again, plan, context, plan.record({}), plan.validation(context))
             found = _compared(folder, again / "model")
             if found:
                 found.append(_answers(folder, again / "model", context))
-    return _outcome(version, found, provenance, source, retrained=True)
+    return _outcome(version, found, provenance, training.source, retrained=True)
 
 
-def _plan(training: Mapping[str, Any], context: Context) -> Plan:
-    """Return the plan the version was made from, on the present files, still without what it went on from."""
-    parameters = training["parameters"]
-    settings = recorded_settings(parameters, context.settings)
-    numbers = parse_batches(str(parameters["batches"]), settings.batches)
-    return Plan(make_learner(settings), numbers, train_files(context, numbers), float(parameters["validation_share"]))
+def _plan(training: Training, context: Context) -> Plan:
+    """Return the plan the version was made from, on the present files.
+
+    It is still without what the version went on from.
+    """
+    settings = recorded_settings(training.parameters, context.settings)
+    numbers = parse_batches(training.batches, settings.batches)
+    learner, files = make_learner(settings), train_files(context, numbers)
+    return Plan(learner, numbers, files, training.validation_share)
 
 
-def _provenance(training: Mapping[str, Any], plan: Plan, context: Context) -> list[Difference]:
-    now = {"git_sha": git_sha(context.settings), "lock_sha256": lock_digest(), "code_sha256": plan.code}
+def _provenance(training: Training, plan: Plan, context: Context) -> list[Difference]:
+    """Return what is recorded of code and libraries otherwise than it is now."""
+    now = {
+        "git_sha": git_sha(context.settings),
+        "lock_sha256": lock_digest(),
+        "code_sha256": plan.code,
+        **plan.packages,
+    }
+    then: dict[str, object] = {**training.model_dump(), **training.packages}
     if plan.warm:
         now["warm_start"] = str(plan.parameters["warm_start"])
-    then = {**training, "warm_start": training["parameters"].get("warm_start")}
-    return [Difference(what, str(then.get(what)), is_) for what, is_ in now.items() if then.get(what) != is_]
+        then["warm_start"] = training.parameters.get("warm_start")
+    if not training.packages:  # earlier versions recorded none
+        now = {name: value for name, value in now.items() if name not in plan.packages}
+    return _differing(then, now)
 
 
-def _data(training: Mapping[str, Any], plan: Plan) -> list[Difference]:
-    then = {entry["key"]: entry["sha256"] for entry in training["inputs"]}
-    now = {file.key: file.sha256 for file in plan.files}
-    return [
-        Difference(key, then.get(key, "none"), now.get(key, "none"))
-        for key in sorted({*then, *now})
-        if then.get(key) != now.get(key)
-    ]
+def _data(training: Training, plan: Plan) -> list[Difference]:
+    then = {file.key: file.sha256 for file in training.inputs}
+    return _differing(then, {file.key: file.sha256 for file in plan.files}, only_now=False)
 
 
 def _compared(before: Path, after: Path) -> list[Difference]:
-    """Return what differs in two models' files and in everything their descriptions say of the models themselves."""
+    """Return what differs in two models' files, and in what they say of themselves."""
 
     def flat(folder: Path) -> dict[str, str]:
-        described = {key: value for key, value in read_description(folder).items() if key not in {"training", "sha256"}}
-        files = {f"SHA-256 of {path.name}": sha256(path) for path in folder.iterdir() if path.name != DESCRIPTION}
-        return {key: str(value) for key, value in described.items()} | files
+        described = {key: str(value) for key, value in read_description(folder).more.items()}
+        paths = [path for path in folder.iterdir() if path.name != DESCRIPTION]
+        return described | {f"SHA-256 of {path.name}": sha256(path) for path in paths}
 
-    then, now = flat(before), flat(after)
+    return _differing(flat(before), flat(after), only_now=False)
+
+
+def _differing(
+    then: Mapping[str, object], now: Mapping[str, object], *, only_now: bool = True
+) -> list[Difference]:
+    """Return what two records say differently: of the names in `now`, or in both of them."""
+    names = sorted(now) if only_now else sorted({*then, *now})
     return [
-        Difference(what, then.get(what, "none"), now.get(what, "none"))
-        for what in sorted({*then, *now})
-        if then.get(what) != now.get(what)
+        Difference(name, str(then.get(name, "none")), str(now.get(name, "none")))
+        for name in names
+        if then.get(name) != now.get(name)
     ]
 
 
@@ -120,9 +150,8 @@ def _answers(before: Path, after: Path, context: Context) -> Difference:
     old, new = answers.probabilities
     flipped = int(((old >= 0.5) != (new >= 0.5)).sum())  # noqa: PLR2004 - the threshold
     largest = float(np.abs(old - new).max())
-    return Difference(
-        "answers on the test rows", "0 labels differ", f"{flipped} labels, probabilities up to {largest:.2g}"
-    )
+    now = f"{flipped} labels, probabilities up to {largest:.2g}"
+    return Difference("answers on the test rows", "0 labels differ", now)
 
 
 def _outcome(
@@ -133,18 +162,20 @@ def _outcome(
     *,
     retrained: bool,
 ) -> Outcome:
-    data = {
-        "step": "reproduce",
-        "model_version": version.number,
-        "identical": retrained and not found,
-        "retrained": retrained,
-        "differences": [asdict(one) for one in found],
-        "provenance_differences": [asdict(one) for one in provenance],
-    }
+    identical = retrained and not found
+    result = ReproduceResult(
+        model_version=version.number,
+        identical=identical,
+        retrained=retrained,
+        differences=list(found),
+        provenance_differences=list(provenance),
+    )
     if not retrained:
         head = (
-            f"Not retrained: the data is not what version {version.number} was made from ({source}).\n"
-            f"  Ingest that into a REVIEWS_DATA_DIR of its own, preprocess the batches, and run this there"
+            "Not retrained: "
+            f"the data is not what version {version.number} was made from ({source}).\n"
+            "  Ingest that into a REVIEWS_DATA_DIR of its own, preprocess the batches, "
+            "and run this there"
         )
         exit_code = DataError.exit_code
     elif found:
@@ -152,12 +183,15 @@ def _outcome(
         head = f"Not identical: version {version.number}, trained again, is another model"
     else:
         exit_code = 0
-        head = f"Identical: version {version.number}, trained again, has the same files and calibration, bit by bit"
+        head = (
+            f"Identical: version {version.number}, trained again, "
+            "has the same files and calibration, bit by bit"
+        )
     lines = [head, *(f"  {one.what}: {one.recorded} recorded, {one.now} now" for one in found)]
     if provenance:
-        lines.append("  recorded otherwise than now:" if retrained and not found else "  what may explain it:")
+        lines.append("  recorded otherwise than now:" if identical else "  what may explain it:")
         lines += [f"    {one.what}: {one.recorded} recorded, {one.now} now" for one in provenance]
-    return Outcome(data, "\n".join(lines), exit_code)
+    return Outcome(result, "\n".join(lines), exit_code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

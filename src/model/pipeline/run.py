@@ -1,6 +1,7 @@
-"""Run a whole pipeline in one process: `ingest` (ingest, validate, split) or `train` (preprocess to promote).
+"""Run: a whole pipeline in one process, `ingest` or `train`.
 
-A challenger that is kept back is an answer, not a failure: the pipeline reports it and exits 0.
+`ingest` is ingest, validate and split; `train` is preprocess to promote. A challenger that is kept
+back is an answer, not a failure: the pipeline reports it and exits 0.
 """
 
 import argparse
@@ -8,21 +9,35 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 
+from pydantic import ConfigDict
+
 from src.model import command, steps
-from src.model.command import Context, Outcome
-from src.model.data.batches import parse_batches
-from src.model.errors import GateError, ReviewsError
+from src.model.command import Context, Outcome, Result
+from src.model.core.errors import ReviewsError
+from src.model.files.batches import parse_batches
 
 Report = Callable[[str, Outcome], None]
+
+
+class PipelineResult(Result):
+    """One object for each step that ran, under the step's name: its own result."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.run")
     parser.add_argument("pipeline", choices=sorted(steps.PIPELINES), help="which pipeline")
     parser.add_argument("--source", default="", help="source of `ingest` (default: REVIEWS_SOURCE)")
-    parser.add_argument("--batches", default="all", help='batches of `train`: "0 1 2", 0,1,2, 0-4 or all (default)')
-    parser.add_argument("--warm-start", default="", metavar="VERSION", help="go on from this version in `train`")
-    parser.add_argument("--force", action="store_true", help="run steps even if nothing has changed")
+    parser.add_argument(
+        "--batches", default="all", help='batches of `train`: "0 1 2", 0,1,2, 0-4 or all (default)'
+    )
+    parser.add_argument(
+        "--warm-start", default="", metavar="VERSION", help="go on from this version in `train`"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="run steps even if nothing has changed"
+    )
     return parser
 
 
@@ -33,16 +48,16 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
 
     def report(name: str, outcome: Outcome) -> None:
         done[name] = outcome
-        context.log.info("done", step=name)
 
     variables = {"source": args.source, "batches": args.batches, "warm_start": args.warm_start}
     try:
         run_pipeline(args.pipeline, context, report, force=args.force, **variables)
     except ReviewsError:
-        context.err.print("\n".join(outcome.text for outcome in done.values()), markup=False, highlight=False)
+        text = "\n".join(outcome.text for outcome in done.values())
+        context.err.print(text, markup=False, highlight=False)
         raise
     text = "\n".join(outcome.text for outcome in done.values())
-    return Outcome({name: outcome.data for name, outcome in done.items()}, text)
+    return Outcome(PipelineResult(**{name: done[name].data for name in done}), text)
 
 
 def run_pipeline(
@@ -51,27 +66,29 @@ def run_pipeline(
     """Run a pipeline's steps in order in this process; return their outcomes by step name.
 
     Raises:
-        ReviewsError: a step failed; the steps before it are done and are skipped when the pipeline runs again.
+        ReviewsError: a step failed; the steps before it are done and are skipped when the pipeline
+            runs again.
     """
     outcomes = {}
     for step in steps.pipeline(name):
         outcome = run_step(step, context, force=force, **variables)
         report(step.name, outcome)
         outcomes[step.name] = outcome
-        if outcome.exit_code not in {0, GateError.exit_code}:
+        if outcome.exit_code not in step.answers:
             break
     return outcomes
 
 
-def run_step(step: steps.Step, context: Context, *, force: bool = False, **variables: str) -> Outcome:
+def run_step(
+    step: steps.Command, context: Context, *, force: bool = False, **variables: str
+) -> Outcome:
     """Run one step in this process with the arguments its command line would have."""
     module = importlib.import_module(step.module)
     parser: argparse.ArgumentParser = module.build_parser()
     words = steps.arguments(step, **variables)
-    if force and any("--force" in action.option_strings for action in parser._actions):  # noqa: SLF001
+    if force and step.forced:
         words.append("--force")
-    outcome: Outcome = module.run(parser.parse_args(words), context)
-    return outcome
+    return command.spoken(step.name, module.run, parser.parse_args(words), context)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

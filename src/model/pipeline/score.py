@@ -1,7 +1,8 @@
-"""Score: a table of reviews -> the same rows in the same order with label, probability and model_version.
+"""Score: a table of reviews -> the same rows in the same order, with label and probability.
 
-IN is csv (with a header), jsonl or parquet, also gzipped; its columns are title and text, or message for the text.
-OUT's ending names the format. Rows that cannot be read are written to OUT.rejected.jsonl with a reason.
+They get the column model_version too. IN is csv (with a header), jsonl or parquet, also gzipped;
+its columns are title and text, or message for the text. OUT's ending names the format. Rows that
+cannot be read are written to OUT.rejected.jsonl with a reason.
 """
 
 import argparse
@@ -10,24 +11,26 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from src.model import command
-from src.model.command import Context, Outcome
-from src.model.data.csv_records import Reject
-from src.model.data.readers import Block, read_table, table_at
-from src.model.data.storage import LocalStorage, machine_lock
-from src.model.data.writers import format_of, frame_writer
-from src.model.errors import DataError, UsageError
-from src.model.labels import label_names
-from src.model.learners import load_model
-from src.model.learners.base import SentimentModel
-from src.model.settings import Settings
-from src.model.tracking.base import CHAMPION, resolve
+from src.model.command import Context, Outcome, Result
+from src.model.core.errors import DataError, UsageError
+from src.model.core.labels import label_names
+from src.model.core.models import load_model
+from src.model.core.names import CHAMPION
+from src.model.core.served_model import ServedModel
+from src.model.core.settings import Settings
+from src.model.files.csv_records import Reject
+from src.model.files.lease import machine_lock
+from src.model.files.readers import Block, read_table, table_at
+from src.model.files.storage import LocalStorage
+from src.model.files.writers import format_of, frame_writer
+from src.model.tracking.base import resolve
 
 ADDED = (
     pa.field("label", pa.large_string()),
@@ -37,11 +40,27 @@ ADDED = (
 _SCORE_ROWS = 5_000
 
 
+class ScoreResult(Result):
+    """Rows scored and rows that could not be read; columns that were not carried along."""
+
+    step: Literal["score"] = "score"
+    rows: int
+    rejected: int
+    model_version: int
+    ignored_columns: list[str]
+
+
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.score")
-    parser.add_argument("input", metavar="IN", type=Path, help="reviews: .csv, .jsonl or .parquet, also .gz")
-    parser.add_argument("output", metavar="OUT", type=Path, help="scored reviews: .csv, .jsonl or .parquet")
-    parser.add_argument("--model-version", default=CHAMPION, help="a number or an alias (default: champion)")
+    parser.add_argument(
+        "input", metavar="IN", type=Path, help="reviews: .csv, .jsonl or .parquet, also .gz"
+    )
+    parser.add_argument(
+        "output", metavar="OUT", type=Path, help="scored reviews: .csv, .jsonl or .parquet"
+    )
+    parser.add_argument(
+        "--model-version", default=CHAMPION, help="a number or an alias (default: champion)"
+    )
     return parser
 
 
@@ -51,7 +70,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     columns = Columns.of(first.rows, args.input, context.settings)
     version = resolve(context.registry, args.model_version)
     model = load_model(context.registry.fetch(version))
-    schema = pa.schema([*first.rows.head(0).to_arrow(compat_level=pl.CompatLevel.oldest()).schema, *ADDED])
+    given = first.rows.head(0).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    schema = pa.schema([*given, *ADDED])
     storage, rejected = LocalStorage(args.output.parent), _rejected(args.output).name
     ignored: set[str] = set()
     with (
@@ -69,16 +89,23 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
             _write_rejects(aside, block.rejects)
             rows, lost = rows + block.rows.height, lost + len(block.rejects)
             ignored |= set(block.ignored) if ending != ".jsonl" else set()
-            advance(block.bytes_read, args.input.stat().st_size if args.input.suffix != ".gz" else None)
+            total = args.input.stat().st_size if args.input.suffix != ".gz" else None
+            advance(block.bytes_read, total)
     if not lost:
         storage.remove(rejected)
-    data = {"step": "score", "rows": rows, "rejected": lost, "model_version": version.number}
+    result = ScoreResult(
+        rows=rows,
+        rejected=lost,
+        model_version=version.number,
+        ignored_columns=sorted(ignored),
+    )
     text = f"Scored: {rows:,} rows with version {version.number} into {args.output}"
     if lost:
         text += f"\n  {lost:,} rows could not be read: {_rejected(args.output)}"
     if ignored:
-        text += f"\n  not carried along: {', '.join(sorted(ignored))} (name the output .jsonl to keep them)"
-    return Outcome({**data, "ignored_columns": sorted(ignored)}, text)
+        names = ", ".join(sorted(ignored))
+        text += f"\n  not carried along: {names} (name the output .jsonl to keep them)"
+    return Outcome(result, text)
 
 
 def _rejected(output: Path) -> Path:
@@ -93,11 +120,14 @@ def _refuse_odd_paths(source: Path, target: Path) -> str:
     ending = format_of(target.name)
     if not source.is_file():
         what = "is a folder" if source.is_dir() else "does not exist"
-        raise UsageError(f"{source} {what}.", hint=f"Give a .csv, .jsonl or .parquet file: {usage}.")
+        hint = f"Give a .csv, .jsonl or .parquet file: {usage}."
+        raise UsageError(f"{source} {what}.", hint=hint)
     if not target.parent.is_dir():
-        raise UsageError(f"The folder {target.parent} does not exist.", hint="Make it, or name another output.")
+        msg = f"The folder {target.parent} does not exist."
+        raise UsageError(msg, hint="Make it, or name another output.")
     if source.resolve() in {target.resolve(), _rejected(target).resolve()}:
-        raise UsageError(f"{target} would replace its own input.", hint="Give another name for the scored file.")
+        msg = f"{target} would replace its own input."
+        raise UsageError(msg, hint="Give another name for the scored file.")
     return ending
 
 
@@ -117,17 +147,24 @@ class Columns:
             DataError: neither is there, one holds no text, or a name we add is taken.
         """
         by_name = {name.lower(): name for name in reversed(frame.columns)}
-        titles, texts = (settings.column_title, "title"), (settings.column_text, "text", "message")
+        titles, texts = (
+            (settings.source.column_title, "title"),
+            (settings.source.column_text, "text", "message"),
+        )
         title, text = (
-            next((by_name[n.lower()] for n in names if n.lower() in by_name), None) for names in (titles, texts)
+            next((by_name[n.lower()] for n in names if n.lower() in by_name), None)
+            for names in (titles, texts)
         )
         if title is None and text is None:
-            msg = f"{place} has no column title, text or message; it has {', '.join(frame.columns) or 'none'}."
-            raise DataError(msg, hint="Name them so, or name yours in REVIEWS_COLUMN_TITLE and REVIEWS_COLUMN_TEXT.")
+            there = ", ".join(frame.columns) or "none"
+            msg = f"{place} has no column title, text or message; it has {there}."
+            hint = "Name them so, or name yours in REVIEWS_COLUMN_TITLE and REVIEWS_COLUMN_TEXT."
+            raise DataError(msg, hint=hint)
         for name in (title, text):
             kind = frame.schema[name] if name else pl.String()
             if kind.is_nested() or kind == pl.Binary:
-                raise DataError(f"{place}: the column {name} holds no text but {kind}.", hint="Write it as text.")
+                msg = f"{place}: the column {name} holds no text but {kind}."
+                raise DataError(msg, hint="Write it as text.")
         _refuse_taken(frame.columns, place)
         return cls(tuple(frame.columns), title, text)
 
@@ -142,14 +179,17 @@ def _refuse_taken(names: Iterable[str], place: Path) -> None:
         raise DataError(msg, hint="Rename it: the scored file adds a column of that name.")
 
 
-def scored(block: Block, columns: Columns, model: SentimentModel, version: int) -> pl.DataFrame:
+def scored(block: Block, columns: Columns, model: ServedModel, version: int) -> pl.DataFrame:
     """Return the block's rows with label, probability and model_version."""
     rows = block.rows
     titles, texts = _cells(block, columns.title), _cells(block, columns.text)
-    starts = range(0, rows.height, _SCORE_ROWS)
-    parts = [model.predict_proba(titles[i : i + _SCORE_ROWS], texts[i : i + _SCORE_ROWS]) for i in starts]
-    probability = np.concatenate([np.zeros(0), *parts])
-    known = [rows[name] if name in rows.columns else pl.Series(name, [None] * rows.height) for name in columns.every]
+    parts = [slice(i, i + _SCORE_ROWS) for i in range(0, rows.height, _SCORE_ROWS)]
+    found = [model.read(titles[part], texts[part]).probability for part in parts]
+    probability = np.concatenate([np.zeros(0), *found])
+    known = [
+        rows[name] if name in rows.columns else pl.Series(name, [None] * rows.height)
+        for name in columns.every
+    ]
     return pl.DataFrame(
         [
             *known,
@@ -167,7 +207,10 @@ def _cells(block: Block, column: str | None) -> list[str]:
 
 
 def _with_scores(block: Block, frame: pl.DataFrame, place: Path) -> list[dict[str, Any]]:
-    """Return the block's JSON objects with their scores, or nothing where the source has no objects."""
+    """Return the block's JSON objects with their scores.
+
+    There are none where the source has no objects.
+    """
     for found in block.objects:
         _refuse_taken(found, place)
     added = frame.select(field.name for field in ADDED).iter_rows(named=True)

@@ -1,43 +1,68 @@
-"""Train: processed batches -> an MLflow run and a registered model version with the alias `challenger`.
+"""Train: processed batches -> an MLflow run and a registered model version, the challenger.
 
-Batches accumulate: --batches 0-4 trains on everything in batches 0 to 4, from scratch. With --warm-start champion it
-goes on from the champion instead and learns from those of the batches alone that the champion has not seen.
+The version gets the alias `challenger`. Batches accumulate: --batches 0-4 trains on everything in
+batches 0 to 4, from scratch. With --warm-start champion it goes on from the champion instead and
+learns from those of the batches alone that the champion has not seen.
 """
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from src.model import command
-from src.model.command import Context, Outcome
-from src.model.data.batches import parse_batches
-from src.model.data.storage import file_lock
+from src.model.command import Context, Outcome, Result
+from src.model.core.artifact import DESCRIPTION
+from src.model.core.labels import is_positive
+from src.model.core.models import load_model
+from src.model.core.names import CHALLENGER, FINGERPRINT_TAG, FOOTPRINT, PLOTS_FOLDER
+from src.model.core.served_model import ServedModel
 from src.model.evaluation.metrics import classification_metrics
 from src.model.evaluation.plots import learning_plot
-from src.model.labels import is_positive
-from src.model.learners import load_model, make_learner
-from src.model.learners.base import LearningPoint
-from src.model.pipeline.inputs import data_source, train_files, validation_rows
-from src.model.pipeline.plan import HISTORY, Plan, fit_into, serving_bytes
-from src.model.pipeline.tuned import RESULT, with_tuned
-from src.model.pipeline.warm_start import warm_start
-from src.model.provenance import git_sha, lock_digest
-from src.model.tracking.base import CHALLENGER, Run, Version
+from src.model.files.batches import parse_batches
+from src.model.files.lease import file_lock
+from src.model.learners import make_learner
+from src.model.learners.base import Reviews
+from src.model.tracking.base import Run, Version
+from src.model.training.inputs import data_source, train_files
+from src.model.training.plan import Plan, fit_into, read_story, serving_bytes
+from src.model.training.provenance import git_sha, lock_digest
+from src.model.training.tuned import RESULT, with_tuned
+from src.model.training.warm_start import warm_start
 
-FOOTPRINT = ("train.seconds", "train.rows", "train.peak_mb")
-"""What a training cost; kept as tags of the version, where its card finds it."""
+
+class TrainResult(Result):
+    """The registered version; `metrics` are empty where it was known already (`skipped`).
+
+    `rows` are those of the batches learned from, validation rows among them; `tuned` says whether
+    parameters came from `tune`.
+    """
+
+    step: Literal["train"] = "train"
+    skipped: bool
+    model_version: int
+    run_id: str
+    batches: list[int]
+    tuned: bool
+    rows: int
+    metrics: dict[str, float]
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "pipeline.train")
-    parser.add_argument("--batches", required=True, nargs="+", metavar="K", help='"0 1 2", 0,1,2, 0-4 or all')
-    parser.add_argument("--warm-start", default="", metavar="VERSION", help="go on from this version or alias")
-    parser.add_argument("--force", action="store_true", help="train even if this very model is registered already")
+    parser.add_argument(
+        "--batches", required=True, nargs="+", metavar="K", help='"0 1 2", 0,1,2, 0-4 or all'
+    )
+    parser.add_argument(
+        "--warm-start", default="", metavar="VERSION", help="go on from this version or alias"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="train even if this very model is registered already"
+    )
     return parser
 
 
@@ -45,7 +70,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     settings = with_tuned(context)
     tuned = settings != context.settings
     numbers = parse_batches(" ".join(args.batches), settings.batches)
-    plan = Plan(make_learner(settings), numbers, train_files(context, numbers), settings.validation_share)
+    learner, files = make_learner(settings), train_files(context, numbers)
+    plan = Plan(learner, numbers, files, settings.validation_share)
     context.tracker.check()
     if args.warm_start:
         warm = warm_start(args.warm_start, plan.learner, plan.files, plan.validation_share, context)
@@ -55,15 +81,15 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         context.registry.set_alias(CHALLENGER, known.number)
         return _outcome(plan, known, {}, skipped=True, tuned=tuned)
     fitting = context.settings.cache_dir / ".locks" / f"{plan.fingerprint}.lock"
-    with context.storage.lock("train"), file_lock(fitting, "train"):
+    with context.storage.lease("train"), file_lock(fitting, "train"):
         version, figures = _train(plan, context, force=args.force)
     return _outcome(plan, version, figures, skipped=False, tuned=tuned)
 
 
 def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[str, float]]:
-    record = {
+    provenance = {
         "source": data_source(context),
-        "fingerprint": plan.fingerprint,
+        FINGERPRINT_TAG: plan.fingerprint,
         "git_sha": git_sha(context.settings),
         "lock_sha256": lock_digest(),
         "code_sha256": plan.code,
@@ -71,14 +97,17 @@ def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[
     name = f"train {plan.learner.name} {plan.parameters['batches']}"
     if plan.warm:
         name += f" from version {plan.warm.version.number}"
-    with context.tracker.start(name, {"step": "train", **record}) as run:
+    with context.tracker.start(name, {"step": "train", **provenance}) as run:
         run.params(plan.parameters)
         run.inputs([file.data_set(context.storage, "training") for file in plan.files])
         folder = context.settings.cache_dir / "fitted" / plan.fingerprint
+        validation = plan.validation(context)
         if force or not folder.exists():
-            fit_into(folder, plan, context, record)  # kept: a registry that fails later costs no second training
-        figures = _describe(plan, context, run, folder)
-        tags = {**record, **_summary_tags(plan), **{name: f"{figures[name]:.6g}" for name in FOOTPRINT}}
+            # The folder is kept: a registry that fails later costs no second training.
+            fit_into(folder, plan, context, plan.record(provenance), validation)
+        figures = _describe(folder, run, validation)
+        cost = {name: f"{figures[name]:.6g}" for name in FOOTPRINT}
+        tags = {**provenance, **_summary_tags(plan), **cost}
         version = context.registry.register(run, folder / "model", tags)
         context.registry.set_alias(CHALLENGER, version.number)
         run.tags({"model_version": str(version.number)})
@@ -86,62 +115,67 @@ def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[
     return version, figures
 
 
-def _describe(plan: Plan, context: Context, run: Run, folder: Path) -> dict[str, float]:
+def _describe(folder: Path, run: Run, validation: Reviews) -> dict[str, float]:
     """Log how learning went and how well the saved model does on the validation rows."""
-    story = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
-    history = [LearningPoint(**point) for point in story["history"]]
-    for point in history:
-        run.metrics({f"learning.{name}": value for name, value in point.metrics.items()}, step=point.step)
-    rows = validation_rows(context.storage, plan.files, plan.validation_share)
-    figures = {
-        "train.seconds": story["seconds"],
-        "train.rows": float(story["rows"]),
-        "train.peak_mb": story["peak_mb"],
-        "model.bytes": float(serving_bytes(folder / "model")),
-    }
-    if len(rows):
-        model = load_model(folder / "model")
-        probability = model.predict_proba(rows.titles, rows.texts)
-        measured = classification_metrics(rows.positive, probability)
-        figures |= {f"validation.{name}": value for name, value in measured.items()}
-        decided = ~model.abstains(probability)
-        figures["validation.coverage"] = float(decided.mean())
-        if decided.any():
-            right = is_positive(probability) == rows.positive
-            figures["validation.accuracy_decided"] = float(right[decided].mean())
+    story = read_story(folder)
+    for point in story.history:
+        learned = {f"learning.{name}": value for name, value in point.metrics.items()}
+        run.metrics(learned, step=point.step)
+    costs = (story.seconds, float(story.rows), story.peak_mb)
+    figures = dict(zip(FOOTPRINT, costs, strict=True))
+    figures["model.bytes"] = float(serving_bytes(folder / "model"))
+    if len(validation):
+        figures |= _validated(load_model(folder / "model"), validation)
     run.metrics(figures)
     with tempfile.TemporaryDirectory() as place:
         plot = Path(place) / "learning.png"
-        learning_plot(history, story["axis"]).savefig(plot, dpi=110)
-        run.file(plot, "plots")
-    run.file(folder / "model" / "model.json")
+        learning_plot(story.history, story.axis).savefig(plot, dpi=110)
+        run.file(plot, PLOTS_FOLDER)
+    run.file(folder / "model" / DESCRIPTION)
+    return figures
+
+
+def _validated(model: ServedModel, rows: Reviews) -> dict[str, float]:
+    """Return the figures on the validation rows, and how many of them the model decides."""
+    found = model.read(rows.titles, rows.texts)
+    measured = classification_metrics(rows.positive, found.probability)
+    figures = {f"validation.{name}": value for name, value in measured.items()}
+    decided = ~found.abstained
+    figures["validation.coverage"] = float(decided.mean())
+    if decided.any():
+        right = is_positive(found.probability) == rows.positive
+        figures["validation.accuracy_decided"] = float(right[decided].mean())
     return figures
 
 
 def _summary_tags(plan: Plan) -> dict[str, str]:
     warm = {"warm_start_version": str(plan.warm.version.number)} if plan.warm else {}
-    return {"learner": plan.learner.name, "batches": plan.parameters["batches"], **warm}
+    return {"learner": plan.learner.name, "batches": str(plan.parameters["batches"]), **warm}
 
 
-def _outcome(plan: Plan, version: Version, figures: Mapping[str, float], *, skipped: bool, tuned: bool) -> Outcome:
-    rows = sum(file.rows for file in plan.fresh)
-    data = {
-        "step": "train",
-        "skipped": skipped,
-        "model_version": version.number,
-        "run_id": version.run_id,
-        "batches": list(plan.batches),
-        "tuned": tuned,
-        "rows": rows,
-        "metrics": dict(figures),
-    }
+def _outcome(
+    plan: Plan, version: Version, figures: dict[str, float], *, skipped: bool, tuned: bool
+) -> Outcome:
+    result = TrainResult(
+        skipped=skipped,
+        model_version=version.number,
+        run_id=version.run_id,
+        batches=list(plan.batches),
+        tuned=tuned,
+        rows=sum(file.rows for file in plan.fresh),
+        metrics=figures,
+    )
     if skipped:
-        text = f"Unchanged, skipped: version {version.number} is this very model; it is the challenger now"
+        text = (
+            f"Unchanged, skipped: version {version.number} is this very model; "
+            "it is the challenger now"
+        )
     else:
         accuracy = figures.get("validation.accuracy")
         measured = ""
         if accuracy is not None:
-            measured = f", accuracy {accuracy:.2%} on {figures['validation.rows']:,.0f} validation rows"
+            judged = figures["validation.rows"]
+            measured = f", accuracy {accuracy:.2%} on {judged:,.0f} validation rows"
         start = f", going on from version {plan.warm.version.number}," if plan.warm else ""
         text = (
             f"Trained: {plan.learner.name}{start} on {figures['train.rows']:,.0f} rows of batches "
@@ -149,8 +183,11 @@ def _outcome(plan: Plan, version: Version, figures: Mapping[str, float], *, skip
             f"  registered as version {version.number}, the challenger"
         )
         if tuned:
-            text += f"\n  with the parameters that make model-tune found ({RESULT} below the data folder)"
-    return Outcome(data, text)
+            text += (
+                "\n  with the parameters that make model-tune found "
+                f"({RESULT} below the data folder)"
+            )
+    return Outcome(result, text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

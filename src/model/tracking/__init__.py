@@ -5,8 +5,8 @@ Only the modules of this package import mlflow, and only when one is opened.
 
 from pathlib import Path
 
-from src.model.data.storage import Storage
-from src.model.settings import Settings
+from src.model.core.settings import Settings
+from src.model.files.storage import Storage
 from src.model.tracking.base import DataSet, Registry, Run, Tracker, Version
 
 __all__ = ["DataSet", "Registry", "Run", "Tracker", "Version", "open_registry", "open_tracker"]
@@ -14,7 +14,7 @@ __all__ = ["DataSet", "Registry", "Run", "Tracker", "Version", "open_registry", 
 
 def open_tracker(settings: Settings) -> Tracker:
     """Return MLflow's tracker, or the null tracker where `MLFLOW_TRACKING_URI` is empty."""
-    if not settings.mlflow_tracking_uri:
+    if not settings.mlflow.tracking_uri:
         from src.model.tracking.off import NullTracker
 
         return NullTracker()
@@ -28,7 +28,7 @@ def open_registry(settings: Settings, storage: Storage, scratch: Path) -> Regist
 
     Models are fetched into `scratch`.
     """
-    if not settings.mlflow_tracking_uri:
+    if not settings.mlflow.tracking_uri:
         from src.model.tracking.off import FileRegistry
 
         return FileRegistry(storage, scratch)

@@ -6,18 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from src.model.errors import UsageError
+from src.model.core.errors import UsageError
+from src.model.core.names import ALIASES, CHALLENGER, CHAMPION, PREVIOUS
 
 if TYPE_CHECKING:
-    from src.model.data.manifest import Manifest
-
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
+    from src.model.files.manifest import Manifest
 
 _MOST_DIGITS = 9
-
-TEST_TAG, TEST_DIGEST_TAG = "test.", "test_sha256"
-"""Tags of an evaluated version: its figures as `test.accuracy` and so on, and the test file they were measured on."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,10 @@ class Run(Protocol):
         """Store a file as an artifact."""
 
     def link(self, artifact: str) -> str:
-        """Return where a person finds an artifact of this run, relative to MLflow's page; empty where nowhere."""
+        """Return where a person finds an artifact of this run, relative to MLflow's page.
+
+        It is empty where there is no such place.
+        """
 
 
 class Tracker(Protocol):
@@ -74,18 +72,33 @@ class Tracker(Protocol):
     def check(self) -> None:
         """Make sure runs can be recorded, before long work begins. Raises TrackingError."""
 
-    def start(self, name: str, tags: Mapping[str, str], *, nested: bool = False) -> AbstractContextManager[Run]:
-        """Open a new run, `nested` in the open one; it ends with the block, as failed where the block raises."""
+    def start(
+        self, name: str, tags: Mapping[str, str], *, nested: bool = False
+    ) -> AbstractContextManager[Run]:
+        """Open a new run, `nested` in the open one.
+
+        It ends with the block, as failed where the block raises.
+        """
 
     def resume(self, run_id: str) -> AbstractContextManager[Run]:
         """Open a run again to add to it."""
 
     def record_manifest(self, manifest: "Manifest", files: Sequence[Path] = ()) -> None:
-        """Record a data step's manifest, and files beside it, as a run of its own, once for each content."""
+        """Record a data step's manifest, and files beside it, as a run of its own.
+
+        Each content is recorded once.
+        """
 
 
 class Registry(Protocol):
     """Where model versions and their aliases are kept."""
+
+    def exclusive(self, name: str, wait: float) -> AbstractContextManager[object]:
+        """Let nobody else do `name` on this registry during the block, as far as it can tell.
+
+        Raises:
+            UsageError: somebody still did after `wait` seconds.
+        """
 
     def register(self, run: Run, folder: Path, tags: Mapping[str, str]) -> Version:
         """Store the model in `folder` with the run and register it as a new version."""
@@ -109,7 +122,10 @@ class Registry(Protocol):
         """Set a version's description, in Markdown."""
 
     def fetch(self, version: Version) -> Path:
-        """Return a local folder with the version's model files. Raises ModelError where they are gone or damaged."""
+        """Return a local folder with the version's model files.
+
+        It raises ModelError where they are gone or damaged.
+        """
 
 
 def resolve(registry: Registry, reference: str) -> Version:
@@ -122,12 +138,16 @@ def resolve(registry: Registry, reference: str) -> Version:
         version = registry.get(int(reference))
         if version is None:
             msg = f"There is no model version {reference}."
-            raise UsageError(msg, hint="Numbers and aliases are in MLflow, under Models: make mlflow-up.")
+            raise UsageError(
+                msg, hint="Numbers and aliases are in MLflow, under Models: make mlflow-up."
+            )
         return version
     version = registry.by_alias(reference)
     if version is None and reference in ALIASES:
         hints = {
-            CHAMPION: "Run make demo, or make model-pipeline-train on your data, or make model-promote.",
+            CHAMPION: (
+                "Run make demo, or make model-pipeline-train on your data, or make model-promote."
+            ),
             CHALLENGER: "Run make model-train batches=0 first.",
             PREVIOUS: "There is a champion to go back to once a second one was promoted.",
         }

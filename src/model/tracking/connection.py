@@ -12,12 +12,12 @@ import requests
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from src.model.errors import TrackingError
-from src.model.redact import without_secrets
-from src.model.settings import Settings
+from src.model.core.errors import TrackingError
+from src.model.core.redact import without_secrets
+from src.model.core.settings import MlflowSettings, Settings
 
-# MLflow's own defaults keep a client waiting for minutes when the server is gone, and talk a lot. What the caller has
-# set wins.
+# MLflow's own defaults keep a client waiting for minutes when the server is gone, and talk a lot.
+# What the caller has set wins.
 _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -33,16 +33,36 @@ _NEEDLESS_WARNINGS = ("An input example was not provided", "Any type hint is inf
 
 
 def connect(settings: Settings) -> mlflow.MlflowClient:
-    """Return a client for the tracking address in the settings. Raises TrackingError for a bad address."""
+    """Return a client for the tracking address in the settings.
+
+    It raises TrackingError for a bad address.
+    """
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     for noisy in ("mlflow", "alembic", "sqlalchemy"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     for needless in _NEEDLESS_WARNINGS:
         warnings.filterwarnings("ignore", message=f".*{needless}", category=UserWarning)
+    _log_in(settings.mlflow)
     with saying_what_failed():
-        mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
-        return mlflow.MlflowClient(settings.mlflow_tracking_uri)
+        mlflow.set_tracking_uri(settings.mlflow.tracking_uri)
+        return mlflow.MlflowClient(settings.mlflow.tracking_uri)
+
+
+def _log_in(settings: MlflowSettings) -> None:
+    """Hand over how to log in: MLflow's client takes that from the environment alone.
+
+    What came from `.env` or from a file is there only after this.
+    """
+    secrets = {
+        "MLFLOW_TRACKING_USERNAME": settings.tracking_username,
+        "MLFLOW_TRACKING_PASSWORD": settings.tracking_password,
+        "MLFLOW_TRACKING_TOKEN": settings.tracking_token,
+    }
+    values = {name: secret.get_secret_value() for name, secret in secrets.items()}
+    values["MLFLOW_TRACKING_INSECURE_TLS"] = "true" if settings.tracking_insecure_tls else ""
+    values["MLFLOW_TRACKING_SERVER_CERT_PATH"] = str(settings.tracking_server_cert_path or "")
+    os.environ.update({name: value for name, value in values.items() if value})
 
 
 @contextmanager
@@ -50,15 +70,22 @@ def saying_what_failed() -> Iterator[None]:
     """Turn whatever MLflow, its HTTP client or its database raise into a TrackingError."""
     try:
         yield
-    except (MlflowException, requests.RequestException, SQLAlchemyError, OSError, ImportError) as error:
+    except (
+        MlflowException,
+        requests.RequestException,
+        SQLAlchemyError,
+        OSError,
+        ImportError,
+    ) as error:
         address = without_secrets(mlflow.get_tracking_uri())
         reason = without_secrets(" ".join(str(error).split()))[:300]
         msg = f"MLflow at {address} cannot be used: {reason}"
-        raise TrackingError(
-            msg,
-            hint="Files written so far are kept and the same command goes on from them. "
-            "Start a server with make mlflow-up, correct MLFLOW_TRACKING_URI, or set it empty to work without.",
-        ) from error
+        hint = (
+            "Files written so far are kept and the same command goes on from them. "
+            "Start a server with make mlflow-up, correct MLFLOW_TRACKING_URI, "
+            "or set it empty to work without."
+        )
+        raise TrackingError(msg, hint=hint) from error
 
 
 def installed(*names: str) -> list[str]:

@@ -5,17 +5,21 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from src.model.data.storage import Storage
-from src.model.errors import ModelError
+from pydantic import ValidationError, model_validator
+
+from src.model.core.errors import ModelError
+from src.model.core.names import FINGERPRINT_TAG
+from src.model.core.records import Record, first_problem
+from src.model.files.storage import Storage
 from src.model.tracking.base import DataSet, Run, Version
 
 if TYPE_CHECKING:
-    from src.model.data.manifest import Manifest
+    from src.model.files.manifest import Manifest
 
 _INDEX = "models/index.json"
 
@@ -69,6 +73,28 @@ class NullTracker:
         """Forget."""
 
 
+class _Entry(Record):
+    """One version in the index."""
+
+    run_id: str
+    tags: dict[str, str]
+    description: str | None = None
+
+
+class _Index(Record):
+    """All versions by number, and where the aliases point."""
+
+    versions: dict[int, _Entry] = {}
+    aliases: dict[str, int] = {}
+
+    @model_validator(mode="after")
+    def _aliases_lead_somewhere(self) -> Self:
+        if lost := set(self.aliases.values()) - set(self.versions):
+            msg = f"an alias points to version {min(lost)}, which is not there"
+            raise ValueError(msg)
+        return self
+
+
 class FileRegistry:
     """Versions 1, 2, … as zip files `models/N.zip` and one index of tags and aliases."""
 
@@ -76,75 +102,91 @@ class FileRegistry:
         self._storage = storage
         self._scratch = scratch
 
-    def _read(self) -> dict[str, Any]:
+    def exclusive(self, name: str, wait: float) -> AbstractContextManager[object]:
+        """Do nothing: these files lie in the data folder, whose lease a step holds already."""
+        del name, wait
+        return nullcontext()
+
+    def _read(self) -> _Index:
         if self._storage.size(_INDEX) is None:
-            return {"versions": {}, "aliases": {}}
+            return _Index()
         try:
-            index: dict[str, Any] = json.loads(self._storage.path(_INDEX).read_text(encoding="utf-8"))
-            _ = [(int(number), entry["run_id"], entry["tags"].keys()) for number, entry in index["versions"].items()]
-            _ = [index["versions"][str(number)] for number in index["aliases"].values()]
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            msg = f"{self._storage.root}/{_INDEX} is damaged: {error}."
-            raise ModelError(msg, hint="Restore it from a copy; the models beside it are untouched.") from error
-        return index
+            return _Index.model_validate_json(self._storage.path(_INDEX).read_bytes())
+        except ValidationError as error:
+            msg = f"{self._storage.root}/{_INDEX} is damaged: {first_problem(error)}."
+            hint = "Restore it from a copy; the models beside it are untouched."
+            raise ModelError(msg, hint=hint) from error
 
     @contextmanager
-    def _changing(self) -> Iterator[dict[str, Any]]:
-        with self._storage.lock("registry", wait=30):
+    def _changing(self) -> Iterator[_Index]:
+        """Yield the index to change, its dictionaries that is, and write it at the block's end."""
+        with self._storage.lease("registry", wait=30):
             index = self._read()
             yield index
+            body = index.model_dump(mode="json", exclude_none=True)
             with self._storage.writing(_INDEX) as path:
-                path.write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+                path.write_text(json.dumps(body, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     def register(self, run: Run, folder: Path, tags: Mapping[str, str]) -> Version:
         with self._changing() as index:
-            number = len(index["versions"]) + 1
-            while self._storage.size(f"models/{number}.zip") is not None:
-                number += 1  # of an index that was lost, or a registration that was killed: never written over
+            # A file of a lost index or of a killed registration is never written over.
+            there = {Path(key).stem for key in self._storage.list("models/")}
+            number = len(index.versions) + 1
+            while str(number) in there:
+                number += 1
             with self._storage.writing(f"models/{number}.zip") as path:
                 made = shutil.make_archive(str(path), "zip", folder)
                 Path(made).replace(path)
-            index["versions"][str(number)] = {"run_id": run.id, "tags": dict(tags)}
+            index.versions[number] = _Entry(run_id=run.id, tags=dict(tags))
         return Version(number, run.id, dict(tags))
 
     def get(self, number: int) -> Version | None:
         index = self._read()
-        entry = index["versions"].get(str(number))
+        entry = index.versions.get(number)
         if entry is None:
             return None
-        aliases = tuple(sorted(alias for alias, n in index["aliases"].items() if n == number))
-        return Version(number, entry["run_id"], entry["tags"], aliases)
+        aliases = tuple(sorted(alias for alias, n in index.aliases.items() if n == number))
+        return Version(number, entry.run_id, entry.tags, aliases)
 
     def find(self, fingerprint: str) -> Version | None:
-        versions = self._read()["versions"]
-        found = [int(n) for n, entry in versions.items() if entry["tags"].get("fingerprint") == fingerprint]
+        versions = self._read().versions
+        found = [n for n, e in versions.items() if e.tags.get(FINGERPRINT_TAG) == fingerprint]
         return self.get(max(found)) if found else None
 
     def by_alias(self, alias: str) -> Version | None:
-        number = self._read()["aliases"].get(alias)
+        number = self._read().aliases.get(alias)
         return None if number is None else self.get(number)
 
     def set_alias(self, alias: str, number: int) -> None:
         with self._changing() as index:
-            index["aliases"][alias] = number
+            index.aliases[alias] = number
 
     def tag(self, number: int, tags: Mapping[str, str]) -> None:
         with self._changing() as index:
-            index["versions"][str(number)]["tags"].update(tags)
+            index.versions[number].tags.update(tags)
 
     def describe(self, number: int, text: str) -> None:
         with self._changing() as index:
-            index["versions"][str(number)]["description"] = text
+            changed = index.versions[number].model_copy(update={"description": text})
+            index.versions[number] = changed
 
     def fetch(self, version: Version) -> Path:
         folder = self._scratch / f"model-{version.number}"
         if not folder.exists():
             key = f"models/{version.number}.zip"
             if self._storage.size(key) is None:
-                raise ModelError(f"{self._storage.root}/{key} is missing.", hint="Choose another version.")
+                msg = f"{self._storage.root}/{key} is missing."
+                raise ModelError(msg, hint="Choose another version.")
             archive = self._storage.path(key)
             try:
                 shutil.unpack_archive(archive, folder, "zip")
-            except (shutil.ReadError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-                raise ModelError(f"{archive} is damaged: {error}.", hint="Choose another version.") from error
+            except (
+                shutil.ReadError,
+                zipfile.BadZipFile,
+                zlib.error,
+                EOFError,
+                NotImplementedError,
+            ) as error:
+                msg = f"{archive} is damaged: {error}."
+                raise ModelError(msg, hint="Choose another version.") from error
         return folder

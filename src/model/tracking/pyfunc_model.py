@@ -1,4 +1,7 @@
-"""The model as MLflow sees it: title and text in, label and probability out. MLflow stores this file as code."""
+"""The model as MLflow sees it: title and text in, label and probability out.
+
+MLflow stores this file as code.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -7,23 +10,28 @@ import mlflow
 import pandas as pd
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from src.model.labels import label_names
-from src.model.learners import load_model
+from src.model.core.labels import label_names
+from src.model.core.models import load_model
 
 
 class SentimentPyfunc(PythonModel):  # type: ignore[misc]
-    """Loads any learner's model from the artifact `model`."""
+    """Loads a model of any kind from the artifact `model`."""
 
     def load_context(self, context: PythonModelContext) -> None:
         self.model = load_model(Path(context.artifacts["model"]))
 
     def predict(
-        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Return label and probability of positive for a frame with the columns title and text."""
         del context, params
-        titles, texts = (model_input[name].fillna("").astype(str).tolist() for name in ("title", "text"))
-        probability = self.model.predict_proba(titles, texts)
+        titles, texts = (
+            model_input[name].fillna("").astype(str).tolist() for name in ("title", "text")
+        )
+        probability = self.model.read(titles, texts).probability
         return pd.DataFrame({"label": label_names(probability), "probability": probability})
 
 

@@ -1,6 +1,7 @@
 """Model versions and aliases in MLflow."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import mlflow
@@ -10,11 +11,16 @@ from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types.schema import ColSpec, Schema
 
-from src.model.errors import ModelError
-from src.model.settings import Settings
-from src.model.tracking.base import ALIASES, Run, Version
+from src.model.core.artifact import read_description
+from src.model.core.errors import ModelError
+from src.model.core.models import reader
+from src.model.core.names import ALIASES, FINGERPRINT_TAG
+from src.model.core.settings import Settings
+from src.model.files.lease import file_lock
+from src.model.tracking.base import Run, Version
 from src.model.tracking.connection import connect, installed, saying_what_failed
 
+_FILES = "sqlite:///"
 _SRC = Path(__file__).resolve().parents[2]
 _ABSENT = {ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), ErrorCode.Name(INVALID_PARAMETER_VALUE)}
 _SIGNATURE = ModelSignature(
@@ -24,19 +30,35 @@ _SIGNATURE = ModelSignature(
 
 
 def _says_it_is_gone(error: Exception) -> bool:
-    return isinstance(error, FileNotFoundError) or "No such" in str(error) or "does not exist" in str(error)
+    return (
+        isinstance(error, FileNotFoundError)
+        or "No such" in str(error)
+        or "does not exist" in str(error)
+    )
 
 
 class MlflowRegistry:
     """The registered model the settings name."""
 
     def __init__(self, settings: Settings, scratch: Path) -> None:
-        self._name = settings.model_name
+        self._name = settings.mlflow.model_name
+        self._uri = settings.mlflow.tracking_uri
         self._client = connect(settings)
         self._scratch = scratch
 
+    def exclusive(self, name: str, wait: float) -> AbstractContextManager[object]:
+        """Hold a lock beside a database file; a server has nothing that could be held.
+
+        There, aliases are looked at before and after they are moved.
+        """
+        if not self._uri.startswith(_FILES):
+            return nullcontext()
+        database = Path(self._uri.removeprefix(_FILES)).absolute()
+        return file_lock(database.with_name(f"{database.name}.{name}.lock"), name, wait)
+
     def register(self, run: Run, folder: Path, tags: Mapping[str, str]) -> Version:
         """Log the model to the run, which must be the open one, and register it."""
+        packages = reader(read_description(folder).kind, str(folder)).KIND.packages
         with saying_what_failed():
             logged = mlflow.pyfunc.log_model(
                 name="model",
@@ -44,16 +66,7 @@ class MlflowRegistry:
                 artifacts={"model": str(folder)},
                 code_paths=[str(_SRC)],
                 signature=_SIGNATURE,
-                pip_requirements=installed(
-                    "mlflow-skinny",
-                    "numpy",
-                    "pandas",
-                    "pyarrow",
-                    "pydantic-settings",
-                    "safetensors",
-                    "scikit-learn",
-                    "skops",
-                ),
+                pip_requirements=installed("mlflow-skinny", "pandas", *packages),
             )
             self._create_registered_model()
             version = self._client.create_model_version(
@@ -67,9 +80,8 @@ class MlflowRegistry:
         except MlflowException as error:
             if error.error_code not in _ABSENT:
                 raise
-            self._client.create_registered_model(
-                self._name, description="Is a review positive or negative? Trained by src.model.pipeline.train."
-            )
+            description = "Is a review positive or negative? Trained by src.model.pipeline.train."
+            self._client.create_registered_model(self._name, description=description)
 
     def get(self, number: int) -> Version | None:
         with saying_what_failed():
@@ -90,7 +102,7 @@ class MlflowRegistry:
                 raise
 
     def find(self, fingerprint: str) -> Version | None:
-        query = f"name = '{self._name}' AND tag.fingerprint = '{fingerprint}'"
+        query = f"name = '{self._name}' AND tag.{FINGERPRINT_TAG} = '{fingerprint}'"
         with saying_what_failed():
             found = self._client.search_model_versions(query, max_results=100)
         numbers = [int(version.version) for version in found]
@@ -122,9 +134,11 @@ class MlflowRegistry:
         found = [path.parent for path in local.glob("artifacts/*/model.json")]
         if not found:
             msg = f"The artifact of model version {version.number} is gone or holds no model."
-            raise ModelError(
-                msg, hint="Has the project's folder been moved since, or was it logged by another program? Train again."
+            hint = (
+                "Has the project's folder been moved since, or was it logged by another program? "
+                "Train again."
             )
+            raise ModelError(msg, hint=hint)
         return found[0]
 
     def _version(self, version: ModelVersion) -> Version:

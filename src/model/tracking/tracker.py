@@ -11,31 +11,37 @@ import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.utils.time import get_current_time_millis
 
-from src.model.data.manifest import Manifest, to_json
-from src.model.settings import Settings
+from src.model.core.settings import Settings
+from src.model.files.manifest import Manifest, to_json
 from src.model.tracking.base import DataSet, Run
 from src.model.tracking.connection import connect, saying_what_failed
 
 
 class MlflowRun:
-    """One open MLflow run, addressed by its id: nothing is logged to whatever run happens to be active."""
+    """One open MLflow run, addressed by its id.
+
+    So nothing is logged to whatever run happens to be active.
+    """
 
     def __init__(self, client: mlflow.MlflowClient, run_id: str) -> None:
         self.id = run_id
         self._client = client
 
     def params(self, values: Mapping[str, Any]) -> None:
+        entries = [Param(key, str(value)[:6000]) for key, value in values.items()]
         with saying_what_failed():
-            self._client.log_batch(self.id, params=[Param(key, str(value)[:6000]) for key, value in values.items()])
+            self._client.log_batch(self.id, params=entries)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         now = get_current_time_millis()
+        entries = [Metric(key, value, now, step) for key, value in values.items()]
         with saying_what_failed():
-            self._client.log_batch(self.id, [Metric(key, value, now, step) for key, value in values.items()])
+            self._client.log_batch(self.id, entries)
 
     def tags(self, values: Mapping[str, str]) -> None:
+        entries = [RunTag(key, value) for key, value in values.items()]
         with saying_what_failed():
-            self._client.log_batch(self.id, tags=[RunTag(key, value) for key, value in values.items()])
+            self._client.log_batch(self.id, tags=entries)
 
     def inputs(self, data_sets: Sequence[DataSet]) -> None:
         entries = [
@@ -82,9 +88,10 @@ class MlflowTracker:
     def _experiment_id(self) -> str:
         if self._experiment is None:
             with saying_what_failed():
-                found = self._client.get_experiment_by_name(self._settings.experiment)
+                name = self._settings.mlflow.experiment
+                found = self._client.get_experiment_by_name(name)
                 self._experiment = (
-                    found.experiment_id if found else self._client.create_experiment(self._settings.experiment)
+                    found.experiment_id if found else self._client.create_experiment(name)
                 )
         return self._experiment
 
@@ -108,7 +115,8 @@ class MlflowTracker:
     def _end_begun(self, mark: str, stopped: KeyboardInterrupt) -> None:
         """End the run of a start that was stopped halfway, if the store has it already."""
         with _not_hiding(stopped), saying_what_failed():
-            for run in self._client.search_runs([self._experiment_id()], f"tags.start_id = '{mark}'"):
+            query = f"tags.start_id = '{mark}'"
+            for run in self._client.search_runs([self._experiment_id()], query):
                 active = mlflow.active_run()
                 if active is not None and active.info.run_id == run.info.run_id:
                     mlflow.end_run("KILLED")
@@ -117,7 +125,8 @@ class MlflowTracker:
 
     @contextmanager
     def resume(self, run_id: str) -> Iterator[Run]:
-        yield MlflowRun(self._client, run_id)  # a finished run takes more; opening it again would move its end
+        # A finished run takes more; opening it again would move its end.
+        yield MlflowRun(self._client, run_id)
 
     def _until_end(self, run_id: str) -> Iterator[Run]:
         try:
@@ -138,19 +147,25 @@ class MlflowTracker:
             return
         tags = {"step": manifest.step, "code": manifest.code}
         with self.start(manifest.step, tags) as run, tempfile.TemporaryDirectory() as folder:
-            run.params({key: value for key, value in manifest.parameters.items() if value is not None})
-            run.inputs([DataSet(Path(k).name, k, digest, -1, "source") for k, digest in manifest.parents.items()])
-            run.metrics({f"rows.{Path(key).stem}": entry.rows or 0 for key, entry in manifest.files.items()})
+            given = {key: value for key, value in manifest.parameters.items() if value is not None}
+            parents, files_made = manifest.parents.items(), manifest.files.items()
+            run.params(given)
+            run.inputs([DataSet(Path(k).name, k, digest, -1, "source") for k, digest in parents])
+            run.metrics({f"rows.{Path(key).stem}": entry.rows or 0 for key, entry in files_made})
             path = Path(folder) / "manifest.json"
             path.write_text(to_json(manifest), encoding="utf-8")
             for file in (path, *files):
                 run.file(file)
-            run.tags({"manifest_sha256": manifest.digest})  # last: a run cut short does not count as recorded
+            # Last: a run cut short does not count as recorded.
+            run.tags({"manifest_sha256": manifest.digest})
 
 
 @contextmanager
 def _not_hiding(original: BaseException) -> Iterator[None]:
-    """Let the first failure be the one reported: a server that is gone cannot be told about it either."""
+    """Let the first failure be the one reported.
+
+    A server that is gone cannot be told about it either.
+    """
     try:
         yield
     except Exception as second:  # noqa: BLE001

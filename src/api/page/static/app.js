@@ -162,7 +162,7 @@ async function scoreFile(file) {
       break;
     }
     found.results.forEach((result, place) => {
-      const added = [result.label ?? "", result.probability ?? "", found.model.version, result.error ?? ""];
+      const added = [result.label ?? "", result.probability ?? "", result.model_version ?? "", result.error ?? ""];
       lines.push([...some[place], ...Array(Math.max(head.length - some[place].length, 0)).fill(""), ...added]
         .map((value) => quote(String(value))).join(","));
     });

@@ -1,22 +1,30 @@
-"""Where reviews come from: each source ends as a train table and, where it has one, a test table."""
+"""Where reviews come from: a source ends as a train table and, if it has one, a test table."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+from src.model.core.errors import UsageError
+from src.model.core.settings import Settings
 from src.model.data.sources.files import Source, source_in
 from src.model.data.sources.kaggle import fetch_kaggle
 from src.model.data.sources.s3 import fetch_s3
 from src.model.data.sources.web import fetch_web
-from src.model.errors import UsageError
-from src.model.settings import Settings
 
 __all__ = ["SCHEMES", "Source", "open_source"]
 
-SCHEMES = ("kaggle:owner/name", "synthetic:ROWS@SEED", "https://…", "s3://bucket/key", "a local path")
+SCHEMES = (
+    "kaggle:owner/name",
+    "synthetic:ROWS@SEED",
+    "https://…",
+    "s3://bucket/key",
+    "a local path",
+)
 
 
 def open_source(spec: str, settings: Settings, progress: Callable[..., None]) -> Source:
-    """Return the tables behind `spec`, downloaded where need be; `progress(done, total)` counts bytes.
+    """Return the tables behind `spec`, downloaded where need be.
+
+    `progress(done, total)` counts bytes.
 
     Raises:
         UsageError: an unknown scheme.

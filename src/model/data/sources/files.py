@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from src.model.data.readers import FORMATS, Table, table_at
-from src.model.errors import SourceError
+from src.model.core.errors import SourceError
+from src.model.files.readers import FORMATS, Table, table_at
 
 
 @dataclass(frozen=True)
 class Source:
-    """The tables of a source and the files they come from; without `test` some train rows are held out."""
+    """The tables of a source and the files they come from.
+
+    Without `test` some train rows are held out.
+    """
 
     train: Table
     test: Table | None
@@ -22,7 +25,8 @@ class Source:
 def source_in(path: Path) -> Source:
     """Return the train and the test table of a file, a folder or a zip archive.
 
-    Folders and archives must hold `train.<format>` and may hold `test.<format>`; a single file is all train.
+    Folders and archives must hold `train.<format>` and may hold `test.<format>`; a single file is
+    all train.
 
     Raises:
         SourceError: nothing there, not readable, or no train table in it.
@@ -36,11 +40,13 @@ def source_in(path: Path) -> Source:
 
 def _source_in(path: Path) -> Source:
     if path.is_dir():
-        train, test = _pair({found.name: table_at(found) for found in sorted(path.iterdir()) if found.is_file()}, path)
+        files = [found for found in sorted(path.iterdir()) if found.is_file()]
+        train, test = _pair({found.name: table_at(found) for found in files}, path)
         return Source(train, test, tuple(path / table.name for table in (train, test) if table))
     if not path.is_file():
         msg = f"{path} does not exist."
-        raise SourceError(msg, hint="Check the path; relative ones start at the folder you run make in.")
+        hint = "Check the path; relative ones start at the folder you run make in."
+        raise SourceError(msg, hint=hint)
     if path.suffix.lower() == ".zip":
         return Source(*_pair(_members(path), path), (path,))
     table = table_at(path)
@@ -58,10 +64,14 @@ def _members(path: Path) -> dict[str, Table]:
     for member in archive.infolist():
         name = Path(member.filename).name
         if name in tables and name.partition(".")[0] in {"train", "test"}:
-            msg = f"{path} holds {name} twice, as {tables[name].name.partition(':')[2]} and {member.filename}."
+            msg = (
+                f"{path} holds {name} twice, as {tables[name].name.partition(':')[2]} and "
+                f"{member.filename}."
+            )
             raise SourceError(msg, hint="Unpack it and pass the folder that is meant.")
         if not member.is_dir():
-            tables[name] = Table(f"{path.name}:{member.filename}", _opener(archive, member), member.file_size)
+            called = f"{path.name}:{member.filename}"
+            tables[name] = Table(called, _opener(archive, member), member.file_size)
     return tables
 
 
@@ -73,7 +83,9 @@ def _pair(tables: dict[str, Table], place: Path) -> tuple[Table, Table | None]:
     def one(stem: str) -> Table | None:
         found = [tables[stem + ending] for ending in FORMATS if stem + ending in tables]
         if len(found) > 1:
-            msg = f"{place} holds {' and '.join(table.name for table in found)}; which one is meant?"
+            msg = (
+                f"{place} holds {' and '.join(table.name for table in found)}; which one is meant?"
+            )
             raise SourceError(msg, hint="Leave one of them, or pass the file itself.")
         return found[0] if found else None
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from src.model.errors import NetworkError, SourceError, UsageError
+from src.model.core.errors import NetworkError, SourceError, UsageError
 
 WAYS_OUT = """Two ways out:
   - credentials: KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json;
@@ -11,7 +11,9 @@ WAYS_OUT = """Two ways out:
 
 
 def fetch_kaggle(handle: str) -> Path:
-    """Return the folder of the data set `owner/name` or `owner/name/versions/N`, from the cache where possible.
+    """Return the folder of the data set, from the cache where possible.
+
+    The handle is `owner/name` or `owner/name/versions/N`.
 
     Raises:
         UsageError: the handle has another form.
@@ -27,7 +29,8 @@ def fetch_kaggle(handle: str) -> Path:
         parse_dataset_handle(handle)
     except ValueError as error:
         msg = f"kaggle:{handle} does not name a data set: {error}"
-        raise UsageError(msg, hint="Write kaggle:owner/name or kaggle:owner/name/versions/N.") from error
+        hint = "Write kaggle:owner/name or kaggle:owner/name/versions/N."
+        raise UsageError(msg, hint=hint) from error
     try:
         return Path(kagglehub.dataset_download(handle))
     except exceptions.DataCorruptionError as error:

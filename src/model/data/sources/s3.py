@@ -3,40 +3,54 @@
 import hashlib
 from pathlib import Path
 
-from pyarrow import fs
+import obstore
+from obstore.store import S3Store
 
-from src.model.data.readers import FORMATS
-from src.model.data.storage import fetch_object, s3_filesystem, saying_what_failed
-from src.model.errors import SourceError
-from src.model.settings import Settings
+from src.model.core.errors import SourceError
+from src.model.core.s3 import s3_store, saying_what_s3_said
+from src.model.core.settings import Settings
+from src.model.files.readers import FORMATS
+from src.model.files.s3_storage import fetch
 
 
 def fetch_s3(name: str, settings: Settings) -> Path:
-    """Return a local copy of the object `bucket/key`, or of the train and test tables below a prefix.
+    """Return a local copy of the object `bucket/key`, or of the train and test tables of a prefix.
+
+    A copy is kept by endpoint, address and version (ETag), and used as long as those are the same.
 
     Raises:
         SourceError: no such object.
         StorageError: S3 cannot be reached or refuses.
     """
-    filesystem = s3_filesystem(settings)
-    name = name.rstrip("/")
-    with saying_what_failed(f"s3://{name}"):
-        info = filesystem.get_file_info(name)
-        found = (
-            [info]
-            if info.type == fs.FileType.File
-            else filesystem.get_file_info(fs.FileSelector(name, allow_not_found=True))
-        )
-    tables = [f for f in found if f.type == fs.FileType.File and (len(found) == 1 or _is_table(f.base_name))]
-    if not tables:
-        msg = f"s3://{name} holds no object to read."
+    name = name.strip("/")
+    bucket, _, key = name.partition("/")
+    place = f"s3://{name}"
+    store = s3_store(f"s3://{bucket}", settings.aws)
+    with saying_what_s3_said(place):
+        found = _objects(store, key)
+    if not found:
+        msg = f"{place} holds no object to read."
         raise SourceError(msg, hint="Check the bucket, the key and AWS_ENDPOINT_URL.")
-    state = hashlib.sha256("".join(f"{t.path}|{t.size}|{t.mtime_ns}\n" for t in tables).encode()).hexdigest()[:16]
-    folder = settings.cache_dir / "s3" / state
-    for table in tables:
-        if not (folder / table.base_name).exists():
-            fetch_object(filesystem, table.path, folder / table.base_name)
-    return folder / tables[0].base_name if info.type == fs.FileType.File else folder
+    versions = "".join(f"{meta['path']}|{meta['e_tag']}|{meta['size']}\n" for meta in found)
+    identity = f"{settings.aws.endpoint_url}|{bucket}\n{versions}"
+    folder = settings.cache_dir / "s3" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    for meta in found:
+        target = folder / Path(meta["path"]).name
+        if not target.exists() or target.stat().st_size != meta["size"]:
+            fetch(store, f"s3://{bucket}/{meta['path']}", meta["path"], target)
+    alone = len(found) == 1 and found[0]["path"] == key
+    return folder / Path(key).name if alone else folder
+
+
+def _objects(store: S3Store, key: str) -> "list[obstore.ObjectMeta]":
+    """Return the object of that key, or those directly below it that are train and test tables."""
+    if key:
+        try:
+            return [obstore.head(store, key)]
+        except FileNotFoundError:
+            pass
+    listed = obstore.list_with_delimiter(store, key or None)
+    return [meta for meta in listed["objects"] if _is_table(Path(meta["path"]).name)]
 
 
 def _is_table(name: str) -> bool:

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import requests
 
-from src.model.data.storage import saying_what_failed
-from src.model.errors import NetworkError, SourceError, UsageError
-from src.model.redact import without_secrets
+from src.model.core.disk import saying_what_failed
+from src.model.core.errors import NetworkError, SourceError, UsageError
+from src.model.core.redact import without_secrets
 
 _TIMEOUT = (10, 60)
 _WORDS = {
@@ -24,7 +24,9 @@ _CHUNK = 1 << 16  # what a download that breaks off can lose
 
 
 def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
-    """Return a local copy of `url`; a partial download is continued if the server still has the same file.
+    """Return a local copy of `url`.
+
+    A partial download is continued if the server still has the same file.
 
     Raises:
         NetworkError: the server cannot be reached, refuses, or breaks off.
@@ -48,7 +50,10 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
         except (requests.RequestException, ValueError) as error:
             done = partial.stat().st_size if partial.exists() else 0
             msg = f"{without_secrets(url)} could not be downloaded: {_reason(error)}."
-            hint = f"{done:,} bytes are kept; the same command goes on from there. Or pass a local path."
+            hint = (
+                f"{done:,} bytes are kept; the same command goes on from there. "
+                "Or pass a local path."
+            )
             raise NetworkError(msg, hint=hint) from None
         partial.replace(target)
         notes.unlink(missing_ok=True)
@@ -56,7 +61,7 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
 
 
 def _download(url: str, partial: Path, notes: Path, progress: Callable[..., None]) -> None:
-    """Fill `partial`, from its end on where `notes` says which version of the file it is part of."""
+    """Fill `partial`, from its end on where `notes` says which version of the file it is of."""
     headers = {"Accept-Encoding": "identity"}
     known = _validator(notes)
     have = partial.stat().st_size if known and partial.exists() else 0
@@ -88,7 +93,10 @@ def _download(url: str, partial: Path, notes: Path, progress: Callable[..., None
 
 
 def _validator(notes: Path) -> str:
-    """Return the version a partial download is of; empty where that was not noted, or only half of it."""
+    """Return the version a partial download is of.
+
+    It is empty where that was not noted, or only half of it.
+    """
     try:
         return str(json.loads(notes.read_text(encoding="utf-8"))["validator"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):

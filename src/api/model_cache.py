@@ -1,0 +1,85 @@
+"""Models kept on the disk for a start without their source.
+
+Named by what is in them; beside them, which of them each slot used last. Serving depends on none
+of this: where nothing can be written, that is said once, and the model is served all the same.
+"""
+
+import os
+import shutil
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from src.api.sources import Contents, Reference
+from src.model.core.artifact import DESCRIPTION
+from src.model.core.disk import atomic_write
+from src.model.core.records import Record
+from src.model.core.redact import without_secrets
+
+
+class _Pointer(Record):
+    """What a slot used last."""
+
+    reference: Reference
+    folder: str
+
+
+class ModelCache:
+    """A folder of model folders."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def last(self, slot: str) -> tuple[Reference, Contents] | None:
+        """Return what the slot used last, unchecked, if it is still whole enough to try.
+
+        Raises OSError where it is there and cannot be read.
+        """
+        found = self._pointer(slot)
+        if found is None:
+            return None
+        folder = self._root / found.folder
+        try:
+            contents = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        # Earlier versions wrote the address as it was set, with what was secret in it.
+        shown = without_secrets(found.reference.source)
+        return found.reference.model_copy(update={"source": shown}), contents
+
+    def _pointer(self, slot: str) -> _Pointer | None:
+        """Return what is noted of a slot; its folder is one of ours, directly below the root."""
+        try:
+            found = _Pointer.model_validate_json((self._root / f"{slot}.json").read_bytes())
+        except (OSError, ValidationError):
+            return None
+        return found if Path(found.folder).name == found.folder else None
+
+    def keep(self, slot: str, reference: Reference, contents: Contents) -> None:
+        """Store a model, note that the slot uses it, and delete those that no slot uses.
+
+        Raises OSError where nothing can be written.
+        """
+        name = sha256(contents[DESCRIPTION]).hexdigest()
+        self._root.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".fetching-", dir=self._root))
+        try:
+            for file, content in contents.items():
+                (aside / file).write_bytes(content)
+            shutil.rmtree(self._root / name, ignore_errors=True)  # perhaps damaged; this is whole
+            aside.replace(self._root / name)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        pointer = _Pointer(reference=reference, folder=name)
+        with atomic_write(self._root / f"{slot}.json", f".{os.getpid()}") as path:
+            path.write_text(pointer.model_dump_json(), encoding="utf-8")
+        self._clean()
+
+    def _clean(self) -> None:
+        pointers = (self._pointer(path.stem) for path in self._root.glob("*.json"))
+        used = {pointer.folder for pointer in pointers if pointer}
+        for old in self._root.iterdir():
+            if old.is_dir() and old.name not in used and not old.name.startswith("."):
+                shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,33 @@
+"""Names that one program writes and another reads: tags, aliases, artifacts, files."""
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
+
+FINGERPRINT_TAG = "fingerprint"
+"""Tag of a version: what decides the model, see `training.plan`."""
+
+TEST_TAG, TEST_DIGEST_TAG = "test.", "test_sha256"
+"""Tags of an evaluated version.
+
+Its figures as `test.accuracy` and so on, and the test file they were measured on.
+"""
+
+GATE_TAG = "gate"
+"""Tag of a version and of its run: what promotion decided."""
+
+FOOTPRINT = ("train.seconds", "train.rows", "train.peak_mb")
+"""What a training cost; metrics of its run, and tags of the version, where its card finds them."""
+
+MODEL_ARTIFACT = "artifacts/model"
+"""Folder of the model's own files in a version's artifacts."""
+
+CARD_FOLDER, CARD_PAGE = "card", "model_card.html"
+PLOTS_FOLDER = "plots"
+EVALUATION_FILE, PROMOTION_FILE = "evaluation.json", "promotion.json"
+"""Artifacts of a version's run."""
+
+EXPORT = "export.json"
+"""Beside an exported model: which version it is."""
+
+EXPORTED_CARD = "card.html"
+"""Beside an exported model: its card's page, where it has one."""

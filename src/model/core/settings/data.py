@@ -1,0 +1,95 @@
+"""What is ingested and how it is read, and what may be wrong with it."""
+
+import json
+from typing import Any
+
+from pydantic import field_validator
+
+from src.model.core.settings.group import Group, Positive, Share, setting
+
+LABEL_PRESETS: dict[str, dict[str, str]] = {
+    "polarity": {"1": "negative", "2": "positive"},
+    "stars": {"1": "negative", "2": "negative", "3": "drop", "4": "positive", "5": "positive"},
+}
+
+
+class SourceSettings(Group):
+    """The source, which of its columns hold a review, and what its labels mean."""
+
+    spec: str = setting(
+        "kaggle:kritanjalijain/amazon-reviews",
+        "What `ingest` reads when `--source` is not given.",
+        "REVIEWS_SOURCE",
+    )
+    column_polarity: str = setting("polarity", "Column that holds the label.")
+    column_title: str = setting("title", "Column that holds the title.")
+    column_text: str = setting("text", "Column that holds the review's text.")
+    labels: dict[str, str] = setting(
+        LABEL_PRESETS["polarity"],
+        "`polarity` (1, 2), `stars` (1-2, 4-5; 3 dropped), or JSON: value to negative, positive or "
+        "drop.",
+    )
+    test_share: Share = setting(
+        0.1, "Rows held out where a source has no test file, by hash of row_id."
+    )
+    max_field_bytes: Positive = setting(
+        1_048_576, "A longer title or text is quarantined, in bytes."
+    )
+
+    @property
+    def columns(self) -> tuple[str, str, str]:
+        """The three source columns, in the order of a file without a header."""
+        return self.column_polarity, self.column_title, self.column_text
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _labels_by_name_or_json(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value in LABEL_PRESETS:
+            return LABEL_PRESETS[value]
+        try:
+            mapping = json.loads(value)
+        except (ValueError, RecursionError):
+            mapping = None
+        if not isinstance(mapping, dict) or not mapping:
+            msg = f"is none of {', '.join(LABEL_PRESETS)} and no JSON object"
+            raise ValueError(msg)
+        return {str(key): meaning for key, meaning in mapping.items()}
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_mean_something(cls, value: dict[str, str]) -> dict[str, str]:
+        if wrong := sorted(set(value.values()) - {"negative", "positive", "drop"}):
+            msg = f"maps to {', '.join(wrong)}; only negative, positive and drop are known"
+            raise ValueError(msg)
+        if not {"negative", "positive"} <= set(value.values()):
+            msg = "must map something to negative and something to positive"
+            raise ValueError(msg)
+        return value
+
+
+class QualitySettings(Group):
+    """Limits of `validate`, as shares of rows."""
+
+    max_quarantined: Share = setting(
+        0.05, "Rows the ingest set aside, dropped ratings not counted."
+    )
+    min_class: Share = setting(0.1, "Rows of the rarer label, per split.")
+    max_empty_title: Share = setting(1.0, "Rows with an empty title.")
+    max_empty_text: Share = setting(0.05, "Rows with an empty text.")
+    max_duplicates: Share = setting(0.1, "Train rows that repeat an earlier row exactly.")
+    max_conflicts: Share = setting(0.01, "Train rows whose same title and text carry both labels.")
+    max_overlap: Share = setting(0.01, "Test rows that also stand in train.")
+    max_encoding_damage: Share = setting(0.02, "Rows with replacement characters or mojibake.")
+    max_non_english: Share = setting(
+        0.2, "Rows that do not look English by their most frequent words."
+    )
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limit of each check, by the check's name."""
+        return {
+            name.removeprefix("max_").removeprefix("min_"): limit
+            for name, limit in self.model_dump().items()
+        }

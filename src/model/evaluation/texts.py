@@ -1,0 +1,116 @@
+"""What was pair out about models, as text for people; pure."""
+
+from collections.abc import Mapping, Sequence
+
+from src.model.evaluation.behaviour import Kind
+from src.model.evaluation.compare import Comparison
+from src.model.evaluation.gate import ROLLED_BACK_BEFORE, Verdict
+from src.model.evaluation.intervals import Interval
+from src.model.evaluation.slices import Slice
+
+_SHOWN_SLICES = 3
+
+
+def evaluation_text(
+    number: int,
+    figures: Mapping[str, float],
+    intervals: Mapping[str, Interval],
+    slices: Sequence[Slice],
+    behaviour: Mapping[Kind, float],
+) -> str:
+    """Return a version's figures on the test rows as a table.
+
+    `figures` are those of `metrics.classification_metrics`; `behaviour` has the share of passed
+    cases by their kind.
+
+    >>> of_labels = {
+    ...     f"{figure}_{label}": 0.9
+    ...     for figure in ("precision", "recall", "f1")
+    ...     for label in ("negative", "positive", "macro")
+    ... }
+    >>> figures = {"rows": 1200.0, "accuracy": 0.9, **of_labels}
+    >>> intervals = {"accuracy": Interval(0.88, 0.92)}
+    >>> print(evaluation_text(2, figures, intervals, [], {"minimum": 0.75}))
+    Evaluated: version 2 on 1,200 test rows
+                 precision    recall        f1
+      negative      90.00%    90.00%    90.00%
+      positive      90.00%    90.00%    90.00%
+      macro         90.00%    90.00%    90.00%
+      accuracy      0.9000   95 % 0.8800 to 0.9200
+      behavioural cases passed: minimum 75%
+    """
+    lines = [f"Evaluated: version {number} on {figures['rows']:,.0f} test rows"]
+    lines.append(f"  {'':10}{'precision':>10}{'recall':>10}{'f1':>10}")
+    for label in ("negative", "positive", "macro"):
+        values = (figures[f"{name}_{label}"] for name in ("precision", "recall", "f1"))
+        lines.append(f"  {label:10}" + "".join(f"{value:10.2%}" for value in values))
+    for name in ("accuracy", "roc_auc", "pr_auc", "log_loss", "brier", "ece"):
+        if name in figures:
+            ends = "   95 % {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
+            lines.append(f"  {name:10}{figures[name]:10.4f}{ends}")
+    judged = sorted((part for part in slices if part.judged), key=lambda part: part.accuracy)
+    if judged:
+        weakest = (f"{part.name} {part.accuracy:.1%}" for part in judged[:_SHOWN_SLICES])
+        lines.append(f"  weakest slices: {', '.join(weakest)}")
+    shares = ", ".join(f"{kind} {share:.0%}" for kind, share in behaviour.items())
+    lines.append(f"  behavioural cases passed: {shares}")
+    return "\n".join(lines)
+
+
+def verdict_text(verdict: Verdict, number: int, former: int | None, *, rescored: bool) -> str:
+    """Return the gate's decision on version `number`, with every rule.
+
+    `former` is the champion it was judged against; `rescored` says that the champion had been
+    evaluated on other rows than the present ones.
+
+    >>> from src.model.evaluation.gate import Rule
+    >>> verdict = Verdict("kept", [Rule("accuracy", 0.75, 0.8, at_least=True)])
+    >>> print(verdict_text(verdict, 2, None, rescored=False))
+    Kept back: version 2 misses 1 of 1 rules; there is no champion yet
+      MISSED accuracy                             0.7500 >= 0.8000
+    """
+    stays = f"version {former} stays the champion" if former else "there is no champion yet"
+    after = f", after version {former}" if former else ""
+    missed = f"{len(verdict.missed)} of {len(verdict.rules)} rules"
+    head = {
+        "promoted": f"Promoted: version {number} is the champion{after}",
+        "kept": f"Kept back: version {number} misses {missed}; {stays}",
+        "tie": f"Tie: version {number} passes every rule, but is not better beyond chance; {stays}",
+    }[verdict.decision]
+    lines = [head]
+    if rescored:
+        lines.append(
+            f"  (version {former} was evaluated on other test rows; "
+            "both were scored on the present ones)"
+        )
+    if verdict.comparison:
+        lines += _comparison(verdict.comparison)
+    for rule in verdict.rules:
+        sign, word = (">=" if rule.at_least else "<="), ("ok" if rule.passed else "MISSED")
+        held = f"{_figure(rule.figure):>12} {sign} {_figure(rule.bound)}"
+        if rule.name == ROLLED_BACK_BEFORE:
+            held = "only make model-rollback brings it back"
+        lines.append(f"  {word:7}{rule.name:30} {held}")
+    return "\n".join(lines)
+
+
+def _comparison(pair: Comparison) -> list[str]:
+    low, high = pair.accuracy_interval
+    least, most = pair.log_loss_interval
+    both = f"{pair.challenger_accuracy:.2%} against {pair.champion_accuracy:.2%}"
+    gained = 100 * pair.accuracy_difference
+    points = f"{gained:+.2f} points (95 % {100 * low:+.2f} to {100 * high:+.2f})"
+    ways = (("accuracy", pair.more_accurate), ("log loss", pair.better_calibrated))
+    better = ", ".join(way for way, holds in ways if holds)
+    alone = f"right alone {pair.only_challenger_right:,} against {pair.only_champion_right:,}"
+    return [
+        f"  on the same {pair.rows:,} rows: accuracy {both}",
+        f"  accuracy {points}; {alone}, McNemar p {pair.mcnemar_p:.2g}",
+        f"  log loss {pair.log_loss_difference:+.4f} (95 % {least:+.4f} to {most:+.4f})",
+        f"  better beyond chance in: {better or 'neither'}",
+    ]
+
+
+def _figure(value: float) -> str:
+    large = 100  # bytes and microseconds; shares and losses are below
+    return f"{value:,.0f}" if abs(value) >= large else f"{value:.4f}"

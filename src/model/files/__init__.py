@@ -1,0 +1,1 @@
+"""Where files live and what is in them: storage, manifests, tables, readers, writers, rows."""

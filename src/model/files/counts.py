@@ -1,0 +1,38 @@
+"""What each data step counts, as its manifest and its answer have it."""
+
+from src.model.core.records import Record
+
+
+class IngestCounts(Record):
+    """Rows in, those kept by split, those set aside by reason, and columns left behind.
+
+    `rows_in` is the sum of `train`, `test` and all of `quarantined`.
+    """
+
+    rows_in: int
+    train: int
+    test: int
+    quarantined: dict[str, int]
+    ignored_columns: list[str]
+
+
+class ValidateCounts(Record):
+    """How many checks there were, and whether all passed."""
+
+    checks: int
+    passed: bool
+
+
+class SplitCounts(Record):
+    """Rows in, and rows of every batch in their order."""
+
+    rows_in: int
+    rows: list[int]
+
+
+class CleanCounts(Record):
+    """Rows in, rows kept, and rows set aside by reason."""
+
+    rows_in: int
+    rows: int
+    quarantined: dict[str, int]

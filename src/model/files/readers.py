@@ -1,0 +1,254 @@
+"""Tables of text in any format -> blocks of rows as they stand in the source.
+
+The rows that cannot be read come with them.
+"""
+
+import gzip
+import json
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from src.model.core.errors import DataError, SourceError
+from src.model.files.csv_records import CsvRecords, Reject, is_too_long, read_line
+from src.model.files.tables import open_table
+
+BLOCK_ROWS, BLOCK_BYTES = 20_000, 32 << 20
+FORMATS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+_Item = TypeVar("_Item")
+_EXACT = 2.0**53  # up to here a float is exactly its whole number
+_SCALARS = (str, int, float, bool, type(None))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table somewhere: how people call it and how to open it.
+
+    `size` is in bytes, where that is known.
+    """
+
+    name: str
+    open: Callable[[], BinaryIO]
+    size: int | None = None
+    path: Path | None = None
+
+    @property
+    def format(self) -> str:
+        """The ending that names the format. Raises SourceError for an unknown one."""
+        for ending in FORMATS:
+            if self.name.lower().endswith(ending):
+                return ending
+        msg = f"{self.name}: the ending names no known format."
+        raise SourceError(msg, hint=f"Known are {', '.join(FORMATS)} and a .zip or folder of them.")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows with the source's columns, and the line (from 1) of each.
+
+    `rejects` could not be read as rows. `objects` are the whole rows of a JSON Lines source,
+    `ignored` its keys that became no column.
+    """
+
+    rows: pl.DataFrame
+    lines: pl.Series
+    rejects: Sequence[Reject] = ()
+    bytes_read: int = 0
+    ignored: Sequence[str] = ()
+    objects: Sequence[Mapping[str, Any]] = ()
+
+
+def table_at(path: Path) -> Table:
+    """Return the table in a local file, opened through gzip where its name ends in .gz."""
+    if path.name.lower().endswith(".gz"):
+        return Table(path.name, lambda: gzip.open(path, "rb"))  # type: ignore[arg-type, return-value]
+    return Table(path.name, lambda: path.open("rb"), path.stat().st_size, path)
+
+
+def read_table(table: Table, expected: Sequence[str], *, as_text: bool = True) -> Iterator[Block]:
+    """Yield the table's blocks in order; memory is bounded by `BLOCK_ROWS` and `BLOCK_BYTES`.
+
+    A CSV file has a header where its first record names all of `expected`; otherwise its columns
+    are `expected`. Columns of Parquet become text and nested ones are ignored, unless `as_text` is
+    false.
+
+    Raises:
+        SourceError: empty, truncated, or not what its ending says.
+    """
+    kind = table.format.removesuffix(".gz")
+    if kind == ".parquet":
+        yield from _read_parquet(table, as_text=as_text)
+        return
+    with _saying_what_broke(table.name), table.open() as stream:
+        yield from (_read_csv if kind == ".csv" else _read_jsonl)(stream, table.name, expected)
+
+
+@contextmanager
+def _saying_what_broke(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
+        msg = f"{name} is damaged or cut short: {error}."
+        raise SourceError(msg, hint="Download or copy it again; nothing of it was kept.") from error
+    except (RuntimeError, NotImplementedError, OSError) as error:
+        # Two are zipfile's: a password, a compression it lacks.
+        msg = f"{name} cannot be read: {error}."
+        raise SourceError(msg, hint="Unpack it and pass the files.") from error
+
+
+def _empty(name: str) -> SourceError:
+    return SourceError(f"{name} is empty: it has no row.", hint="Pass a file with reviews in it.")
+
+
+def _bounded(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+    """Cut a stream into blocks of at most `BLOCK_ROWS` items and about `BLOCK_BYTES` bytes."""
+    block: list[_Item] = []
+    held = 0
+    for item in items:
+        block.append(item)
+        held += size(item)
+        if len(block) == BLOCK_ROWS or held >= BLOCK_BYTES:
+            yield block
+            block, held = [], 0
+    if block:
+        yield block
+
+
+def _read_csv(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[Block]:
+    records = CsvRecords(stream)
+    columns = records.header(expected) or list(expected)
+    if len(set(columns)) < len(columns):
+        msg = f"{name}: the header repeats a name: {', '.join(columns)}."
+        raise SourceError(msg, hint="Rename the column, so that it is clear which one is meant.")
+    done = 0
+    for chunk in _bounded(records, lambda item: item.size):
+        good = [record for record in chunk if not isinstance(record, Reject)]
+        rows = [record.cells for record in good]
+        cells = zip(*rows, strict=True) if rows else [()] * len(columns)
+        data = {
+            column: pl.Series(column, values, pl.String)
+            for column, values in zip(columns, cells, strict=True)
+        }
+        lines = pl.Series([record.line for record in good], dtype=pl.UInt64)
+        rejects = [item for item in chunk if isinstance(item, Reject)]
+        yield Block(pl.DataFrame(data), lines, rejects, records.bytes_read - done)
+        done = records.bytes_read
+    if not done:
+        raise _empty(name)
+
+
+def _read_jsonl(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[Block]:
+    columns: list[str] = []
+    number = 0
+    for lines in _bounded(iter(lambda: read_line(stream), b""), len):
+        numbers, objects, rejects = [], [], []
+        for number, line in enumerate(lines, number + 1):  # noqa: B020 - counts on across blocks
+            parsed = _json_object(line, expected) if line.strip() else None
+            if isinstance(parsed, str):
+                rejects.append(Reject(number, parsed, line.rstrip()))
+            elif parsed is not None:
+                numbers.append(number)
+                objects.append(parsed)
+        if not columns:  # the first block decides which columns the source has
+            entries = (entry for found in objects for entry in found.items())
+            seen = dict.fromkeys(key for key, cell in entries if isinstance(cell, _SCALARS))
+            columns = list(dict.fromkeys([*(name for name in expected if name in seen), *seen]))
+        ignored = sorted({key for found in objects for key in found} - set(columns))
+        data = {
+            c: pl.Series(c, [_as_text(found.get(c)) for found in objects], pl.String)
+            for c in columns
+        }
+        at = pl.Series(numbers, dtype=pl.UInt64)
+        yield Block(pl.DataFrame(data), at, rejects, sum(map(len, lines)), ignored, objects)
+    if number == 0:
+        raise _empty(name)
+
+
+def _json_object(line: bytes, expected: Sequence[str]) -> dict[str, Any] | str:
+    """Return the object on a line, or the reason why there is none that can be used."""
+    if is_too_long(line):
+        return "line_too_long"
+    try:
+        parsed = json.loads(line, parse_constant=_no_constant)
+        line.decode("utf-8")
+        # This finds lone surrogates, which are no text.
+        json.dumps(parsed, ensure_ascii=False).encode("utf-8")
+    except UnicodeError:
+        return "invalid_utf8"
+    except (ValueError, RecursionError):
+        return "malformed_json"
+    if not isinstance(parsed, dict):
+        return "malformed_json"
+    usable = all(isinstance(parsed.get(name), _SCALARS) for name in expected)
+    return parsed if usable else "not_text"
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _as_text(value: object) -> str | None:
+    if value is None or not isinstance(value, _SCALARS):
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _read_parquet(table: Table, *, as_text: bool) -> Iterator[Block]:
+    if table.path is None:
+        msg = f"{table.name}: Parquet inside an archive is not read."
+        raise SourceError(msg, hint="Unpack the archive and pass the folder.")
+    try:
+        file = open_table(table.path)
+    except DataError as error:
+        raise SourceError(error.message) from error
+    with file:
+        flat = [f.name for f in file.schema_arrow if not (as_text and pa.types.is_nested(f.type))]
+        ignored = sorted(set(file.schema_arrow.names) - set(flat))
+        rows = max(file.metadata.num_rows, 1)
+        done = 0
+        for frame in _batches(file, flat, table.name):
+            lines = pl.int_range(done + 1, done + frame.height + 1, dtype=pl.UInt64, eager=True)
+            done += frame.height
+            share = (table.size or 0) * frame.height // rows
+            texts = [_text_of(column, table.name) for column in frame] if as_text else ()
+            shown = pl.DataFrame(texts) if as_text else frame
+            yield Block(shown, lines, (), share, ignored)
+        if not done:
+            raise _empty(table.name)
+
+
+def _batches(file: pq.ParquetFile, columns: Sequence[str], name: str) -> Iterator[pl.DataFrame]:
+    try:
+        for batch in file.iter_batches(BLOCK_ROWS, columns=list(columns)):
+            yield pl.DataFrame(pl.from_arrow(batch))
+    except (pa.ArrowException, OSError, pl.exceptions.PolarsError) as error:
+        msg = f"{name} is damaged or holds what cannot be read: {str(error).splitlines()[0]}."
+        raise SourceError(msg, hint="Write the file again, or leave the column out.") from error
+
+
+def _text_of(column: pl.Series, name: str) -> pl.Series:
+    """Return a column as text.
+
+    Whole numbers have no decimal point, so that a rating of 5.0 reads 5.
+    """
+    try:
+        text = column.cast(pl.String)
+        if column.dtype.is_float():
+            whole = (column == column.round()) & (column.abs() < _EXACT)
+            digits = column.cast(pl.Int64, strict=False).cast(pl.String)
+            text = digits.zip_with(whole.fill_null(value=False), text)
+    except pl.exceptions.PolarsError as error:
+        msg = f"{name}: the column {column.name} ({column.dtype}) cannot be read as text."
+        raise SourceError(msg, hint="Convert it to text or numbers, or leave it out.") from error
+    return text

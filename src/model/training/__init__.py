@@ -1,0 +1,1 @@
+"""What the verbs of the pipeline share: plans, inputs, examinations, warm starts, provenance."""

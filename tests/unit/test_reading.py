@@ -1,0 +1,156 @@
+"""How a review is read: the same tokens and shares for every model, by the plain definition."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from src.model.core.hashing import hashed_tokens
+from src.model.core.models.hashed import SentimentClassifier, Shape
+from src.model.core.models.tfidf import TfidfClassifier
+from src.model.core.reading import (
+    _STOP_WORDS,
+    Readings,
+    _is_stop_word,
+    english_shares,
+    look_foreign,
+    sigmoid,
+)
+from src.model.core.served_model import ServedModel
+from src.model.core.text import clean, clean_field, tokens
+
+STOP_WORDS = set(_STOP_WORDS)
+WEIGHTS = np.random.default_rng(5).normal(size=1 << 14).astype(np.float16)
+HASHED = [SentimentClassifier(WEIGHTS, Shape(14, ngrams)) for ngrams in (1, 2, 3)]
+TFIDF = TfidfClassifier(["good"], np.ones(1), np.ones(1), 0.0)
+
+PIECES = st.sampled_from(
+    ["the", "The", "tHe", "thé", "th", "them", "i", "I", "İ", "he", "she", "at", "was", "wasn't",
+     "it's", "it’s", "good", "!", "?!", ".", ",", " ", "  ", "\\n", "&amp;", "&", "&eacute;t", '""',
+     "本", "👍🏽", "e\u0301", "\0", "\x1f", "_", "5", "is", "-", "&quot;"]
+)  # fmt: skip
+FIELDS = st.lists(PIECES, max_size=15).map("".join) | st.text(max_size=40)
+
+ENGLISH = [
+    "This is the third kettle that I have bought and it still leaks at the lid.",
+    "We were not happy with the seller, but they gave us our money back in a week.",
+    "My daughter reads the book to her brother every night and he asks for more.",
+    "Works as promised; the battery lasts two days, which is all I wanted.",
+    "I would not buy it again: the zip broke on the first trip to the lake.",
+    "You can hear every instrument, and the singing is as clear as on the record.",
+]
+PORTUGUESE = [
+    "Comprei esta chaleira no mês passado e ela já vaza pela tampa todos os dias.",
+    "O vendedor demorou muito para responder, mas devolveu o dinheiro em uma semana.",
+    "Minha filha adora o livro e pede para ler a mesma história todas as noites.",
+    "Funciona como prometido; a bateria dura dois dias, que era tudo o que eu queria.",
+    "Não compraria de novo: o zíper quebrou na primeira viagem com as crianças.",
+    "Dá para ouvir cada instrumento, e a voz ficou tão clara quanto no disco original.",
+]
+
+
+def listed(readings: Readings) -> dict[str, list[float]]:
+    return {name: values.tolist() for name, values in vars(readings).items()}
+
+
+@pytest.mark.parametrize("text", [*ENGLISH, *PORTUGUESE, "", "the", "It is the one I was after!"])
+def test_a_reading_does_not_change_with_the_ngrams(text: str) -> None:
+    """Three models that differ in their n-grams read the same; only what they conclude differs."""
+    concluded = {"probability", "abstained"}
+    unigrams, bigrams, trigrams = (listed(model.read(["So"], [text])) for model in HASHED)
+    common = set(unigrams) - concluded
+
+    assert {"title_tokens", "tokens", "unknown_share", "english_share"} == common
+    for name in common:
+        assert unigrams[name] == bigrams[name] == trigrams[name]
+
+
+@given(st.lists(st.tuples(FIELDS, FIELDS), max_size=5))
+@settings(max_examples=200, deadline=None)
+def test_tokens_are_counted_in_the_clean_fields(reviews: list[tuple[str, str]]) -> None:
+    """Every kind of model counts the tokens of title and text, as the text path in words does."""
+    titles, texts = [title for title, _ in reviews], [text for _, text in reviews]
+    fields = [clean(title, text) for title, text in reviews]
+    of_title = [len(tokens(field.title)) for field in fields]
+    of_both = [len(tokens(field.title)) + len(tokens(field.text)) for field in fields]
+    models: list[ServedModel] = [*HASHED, TFIDF]
+
+    for model in models:
+        found = model.read(titles, texts)
+        assert of_title == found.title_tokens.tolist()
+        assert of_both == found.tokens.tolist()
+
+
+@given(st.lists(st.tuples(FIELDS, FIELDS), max_size=5))
+@settings(max_examples=200, deadline=None)
+def test_the_english_share_is_that_of_frequent_words(reviews: list[tuple[str, str]]) -> None:
+    """It is the share of tokens that are among the stop words, whatever model reads."""
+    titles, texts = [title for title, _ in reviews], [text for _, text in reviews]
+    words = [[*tokens(f.title), *tokens(f.text)] for f in (clean(*review) for review in reviews)]
+    expected = [sum(w in STOP_WORDS for w in found) / max(len(found), 1) for found in words]
+    models: list[ServedModel] = [*HASHED, TFIDF]
+
+    assert expected == english_shares(hashed_tokens(titles, texts)).tolist()
+    for model in models:
+        assert expected == model.read(titles, texts).english_share.tolist()
+
+
+@given(st.lists(PIECES | st.sampled_from(_STOP_WORDS) | st.text(max_size=8), max_size=40))
+@settings(max_examples=400, deadline=None)
+def test_the_table_agrees_with_the_set(pieces: list[str]) -> None:
+    """One look into the table says of every token what `token in set` says."""
+    text = " ".join(pieces)
+    words = tokens(clean_field(text))
+
+    assert [word in STOP_WORDS for word in words] == _is_stop_word(
+        hashed_tokens([""], [text]).hashes
+    ).tolist()
+
+
+def test_every_stop_word_is_found() -> None:
+    """No two of them are the same, and each is one token that the table knows."""
+    found = hashed_tokens(_STOP_WORDS, [""] * len(_STOP_WORDS))
+
+    assert len(STOP_WORDS) == len(_STOP_WORDS) == found.hashes.size
+    assert _is_stop_word(found.hashes).all()
+    assert not _is_stop_word(hashed_tokens(["a as me no so"], [""]).hashes).any()
+
+
+def test_foreign_reviews_look_foreign() -> None:
+    """Portuguese ones do, English ones do not, wherever they stand among others."""
+    texts = [text for pair in zip(ENGLISH, PORTUGUESE, strict=True) for text in pair]
+
+    assert [False, True] * 6 == look_foreign([""] * 12, texts).tolist()
+    assert [False, True] * 6 == look_foreign(texts, [""] * 12).tolist()
+    assert [] == look_foreign([], []).tolist()
+
+
+def test_short_reviews_do_not_look_foreign() -> None:
+    """Under eight tokens, of title and text together, nothing can be said."""
+    titles = ["Bom", "Muito bom", "Muito bom"]
+    texts = ["Gostei deste livro.", "Gostei muito dele hoje.", "Gostei muito dele antes, hoje não."]
+
+    assert [False, False, True] == look_foreign(titles, texts).tolist()
+
+
+def test_readings_of_parts_join_in_their_order() -> None:
+    """Joined, the readings of parts are those of the whole; of no parts there are none."""
+    model = HASHED[1]
+    parts = [model.read([""] * 6, ENGLISH), model.read([], []), model.read([""] * 6, PORTUGUESE)]
+    whole = model.read([""] * 12, [*ENGLISH, *PORTUGUESE])
+    nothing = Readings.joined([])
+
+    assert listed(whole) == listed(Readings.joined(parts))
+    assert {name: [] for name in listed(whole)} == listed(nothing)
+    assert [values.dtype for values in vars(whole).values()] == [
+        values.dtype for values in vars(nothing).values()
+    ]
+
+
+def test_the_sigmoid_is_finite_everywhere() -> None:
+    """Log-odds without bounds give probabilities within theirs, and no warning."""
+    found = sigmoid(np.array([-1e308, -1_000.0, 0.0, 1_000.0, 1e308]))
+
+    assert 0.5 == found[2]
+    assert ((found >= 0) & (found <= 1)).all()
+    assert sorted(found) == found.tolist()
