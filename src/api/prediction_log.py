@@ -3,8 +3,9 @@
 JSON Lines in compressed parts, none of them ever half there.
 
 A request leaves a row and goes on. One thread takes rows, completes those that take time to make,
-and writes a part when enough seconds have passed or enough bytes have gathered. It looks by the
-clock: waking it for every row made each request wait for Python's lock.
+and writes a part when enough seconds have passed or enough bytes have gathered. Requests must not
+wait for Python's lock: it looks by the clock instead of being woken for every row, and rows become
+lines where they are made, not thousands at a time in the thread.
 """
 
 import gzip
@@ -120,7 +121,7 @@ class PredictionLog:
         self._sink = sink
         self._settings = settings
         self._metrics = metrics
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[str | Callable[[], Row | None]] = deque()
         self._lines: list[bytes] = []
         self._bytes = 0
         self._written_at = self._cleaned_at = time.monotonic()
@@ -138,7 +139,7 @@ class PredictionLog:
         Never waits, never raises, wakes nobody up.
         """
         if len(self._waiting) < self._settings.queue:
-            self._waiting.append(row)
+            self._waiting.append(row if callable(row) else encode(row))
         else:
             self._metrics.log_rows.labels("dropped").inc()
 
@@ -163,10 +164,12 @@ class PredictionLog:
         for _ in range(rows):
             row = self._waiting.popleft()
             try:
-                made = row() if callable(row) else row
-                if made is None:
-                    continue
-                line = encode(made).encode() + b"\n"
+                if callable(row):
+                    made = row()
+                    if made is None:
+                        continue
+                    row = encode(made)
+                line = row.encode() + b"\n"
             # One odd row must not end the log for all others.
             except Exception as error:  # noqa: BLE001
                 self._metrics.log_rows.labels("dropped").inc()

@@ -159,7 +159,7 @@ def test_sums_of_empty_rows_are_zero() -> None:
 
     assert [0, 3, 0, 4, 0] == row_sums(values, offsets).tolist()
     assert [0, 0] == row_sums(np.zeros(0), np.array([0, 0, 0])).tolist()
-    assert [0, 0.5, 0, 1, 0] == row_shares(values > 1, offsets).tolist()
+    assert [0, 0.5, 0, 1, 0] == row_shares(offsets, values > 1)[0].tolist()
     assert [1, 1 / np.sqrt(2), 1, 1, 1] == inverse_roots(offsets).tolist()
 
 

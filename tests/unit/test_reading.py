@@ -11,10 +11,10 @@ from src.model.core.models.tfidf import TfidfClassifier
 from src.model.core.reading import (
     _STOP_WORDS,
     Readings,
-    _is_stop_word,
     english_shares,
     look_foreign,
     sigmoid,
+    stop_words,
 )
 from src.model.core.served_model import ServedModel
 from src.model.core.text import clean, clean_field, tokens
@@ -102,8 +102,8 @@ def test_the_table_agrees_with_the_set(pieces: list[str]) -> None:
     text = " ".join(pieces)
     words = tokens(clean_field(text))
 
-    assert [word in STOP_WORDS for word in words] == _is_stop_word(
-        hashed_tokens([""], [text]).hashes
+    assert [word in STOP_WORDS for word in words] == stop_words(
+        hashed_tokens([""], [text])
     ).tolist()
 
 
@@ -112,8 +112,8 @@ def test_every_stop_word_is_found() -> None:
     found = hashed_tokens(_STOP_WORDS, [""] * len(_STOP_WORDS))
 
     assert len(STOP_WORDS) == len(_STOP_WORDS) == found.hashes.size
-    assert _is_stop_word(found.hashes).all()
-    assert not _is_stop_word(hashed_tokens(["a as me no so"], [""]).hashes).any()
+    assert stop_words(found).all()
+    assert not stop_words(hashed_tokens(["a as me no so"], [""])).any()
 
 
 def test_foreign_reviews_look_foreign() -> None:

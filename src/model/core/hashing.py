@@ -44,16 +44,13 @@ class Tokens(NamedTuple):
     """The tokens of r reviews, title before text, one review after the other.
 
     `hashes` has one number for each of t tokens, shape (t,); `per_field` says how many of them
-    stand in each title and each text in turn, shape (2r,).
+    stand in each title and each text in turn, shape (2r,); `offsets`, where each review's tokens
+    begin, and where the last one's end, shape (r + 1,).
     """
 
     hashes: npt.NDArray[np.uint64]
     per_field: npt.NDArray[np.int64]
-
-    @property
-    def offsets(self) -> npt.NDArray[np.int64]:
-        """Where each review's tokens begin, and where the last one's end, shape (r + 1,)."""
-        return _offsets(self.per_field[0::2] + self.per_field[1::2])
+    offsets: npt.NDArray[np.int64]
 
     def word_buckets(self, bits: int) -> npt.NDArray[np.uint64]:
         """Return the bucket of every token by itself, shape (t,)."""
@@ -115,11 +112,11 @@ def hashed_tokens(titles: Sequence[str], texts: Sequence[str]) -> Tokens:
     """Return the tokens of r reviews at once; takes about 100 bytes for each character."""
     data = _joined(titles, texts)
     starts, hashes = _token_hashes(data)
-    borders = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(BORDER))
+    (borders,) = (np.frombuffer(data, np.uint8) == ord(BORDER)).nonzero()
     per_field = np.empty(borders.size, np.int64)  # where each field's tokens end, then how many
-    per_field[:-1], per_field[-1:] = np.searchsorted(starts, borders[1:]), starts.size
+    per_field[:-1], per_field[-1:] = starts.searchsorted(borders[1:]), starts.size
     per_field[1:] -= per_field[:-1].copy()
-    return Tokens(hashes, per_field)
+    return Tokens(hashes, per_field, _offsets(per_field[0::2] + per_field[1::2]))
 
 
 def ngram_buckets(tokens: Tokens, *, bits: int, n: int) -> Buckets:
@@ -129,7 +126,7 @@ def ngram_buckets(tokens: Tokens, *, bits: int, n: int) -> Buckets:
     their field are left out.
     """
     count = tokens.hashes.size
-    field_end = np.repeat(np.cumsum(tokens.per_field), tokens.per_field)
+    field_end = tokens.per_field.cumsum().repeat(tokens.per_field)
     position = np.arange(count)
     numbers = np.empty((count, n), np.uint32)  # of each token: its 1-gram, 2-gram, …
     inside = np.empty((count, n), np.bool_)
@@ -147,7 +144,7 @@ def ngram_buckets(tokens: Tokens, *, bits: int, n: int) -> Buckets:
 def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return where rows of these lengths begin, and where the last one ends, shape (r + 1,)."""
     offsets = np.zeros(lengths.size + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
+    lengths.cumsum(out=offsets[1:])
     return offsets
 
 
@@ -180,11 +177,11 @@ def _token_hashes(data: bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uin
     first, final = word | mark, word | mark
     np.logical_and(first[1:], turn | mark[1:], out=first[1:])
     np.logical_and(final[:-1], turn | mark[:-1], out=final[:-1])
-    starts, finals = np.flatnonzero(first), np.flatnonzero(final)
+    (starts,), (finals,) = first.nonzero(), final.nonzero()
     size = len(data)
     power, inverse = _TABLES if size < _LONG else (_powers(BASE, size), _powers(_INVERSE, size))
     prefix = np.frombuffer(data, np.uint8) * power[:size]
-    np.cumsum(prefix, out=prefix)
+    prefix.cumsum(out=prefix)
     # A border stands before the first token, so there always is a byte before it.
     hashes = (prefix[finals] - prefix[starts - 1]) * inverse[starts]
     hashes ^= hashes >> np.uint64(32)

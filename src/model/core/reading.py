@@ -88,7 +88,14 @@ def english_shares(tokens: Tokens) -> npt.NDArray[np.float64]:
     English prose has about a third of them. Words that are as frequent in other languages (`a`,
     `as`, `me`, `no`, `so`) are not among them.
     """
-    return row_shares(_is_stop_word(tokens.hashes), tokens.offsets)
+    shares: npt.NDArray[np.float64] = row_shares(tokens.offsets, stop_words(tokens))[0]
+    return shares
+
+
+def stop_words(tokens: Tokens) -> npt.NDArray[np.bool_]:
+    """Return which of t tokens are very frequent English words, shape (t,)."""
+    found: npt.NDArray[np.bool_] = _STOP_TABLE.take(tokens.hashes >> _STOP_SHIFT) == tokens.hashes
+    return found
 
 
 def look_foreign(titles: Sequence[str], texts: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -124,17 +131,11 @@ def _stop_table() -> tuple[npt.NDArray[np.uint64], np.uint64]:
 _STOP_TABLE, _STOP_SHIFT = _stop_table()
 
 
-def _is_stop_word(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    """Return which tokens are stop words, shape (t,)."""
-    found: npt.NDArray[np.bool_] = _STOP_TABLE.take(hashes >> _STOP_SHIFT) == hashes
-    return found
-
-
 def sigmoid(logits: npt.NDArray[np.float64]) -> Probabilities:
     """Return 1 / (1 + exp(-logit)), shape as given; beyond 700 a float64 holds no difference.
 
     >>> sigmoid(np.array([0.0])).tolist()
     [0.5]
     """
-    probability: Probabilities = 1 / (1 + np.exp(-np.clip(logits, -700, 700)))
+    probability: Probabilities = 1 / (1 + np.exp(-logits.clip(-700, 700)))
     return probability

@@ -32,7 +32,7 @@ from src.model.core.hashing import (
     token_chunks,
 )
 from src.model.core.ragged import inverse_roots, row_shares, row_sums
-from src.model.core.reading import Readings, english_shares, sigmoid
+from src.model.core.reading import Readings, sigmoid, stop_words
 from src.model.core.records import Training, first_problem
 from src.model.core.served_model import Explanation, Kind, explanation
 from src.model.core.text import clean, ngram_places
@@ -107,15 +107,15 @@ class SentimentClassifier:
         ngrams = ngram_buckets(tokens, bits=self.shape.bits, n=self.shape.ngrams)
         probability = sigmoid(self.logits_of(ngrams))
         low, high = self.shape.band
-        offsets = tokens.offsets
-        unknown = self._weights.take(tokens.word_buckets(self.shape.bits)) == 0
+        words = self._weights.take(tokens.word_buckets(self.shape.bits), mode="clip")
+        unknown, english = row_shares(tokens.offsets, words == 0, stop_words(tokens))
         return Readings(
             probability=probability,
             abstained=(probability > low) & (probability < high),
             title_tokens=tokens.per_field[0::2],
-            tokens=np.diff(offsets),
-            unknown_share=row_shares(unknown, offsets),
-            english_share=english_shares(tokens),
+            tokens=tokens.offsets[1:] - tokens.offsets[:-1],
+            unknown_share=unknown,
+            english_share=english,
         )
 
     def logits(self, titles: Sequence[str], texts: Sequence[str]) -> npt.NDArray[np.float64]:
