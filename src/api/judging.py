@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 from src.api.metrics import Metrics, observe_all
 from src.api.model_store import ModelSlot, Served
 from src.api.problems import Problem
+from src.api.schemas import Review
 from src.model.core.labels import Label, label_names
 from src.model.core.prediction_row import PredictionRow, Role
 from src.model.core.settings import ApiSettings
@@ -88,32 +89,29 @@ class Bench:
         """The challenger, where one takes part and is loaded."""
         return self.challenger_slot.current if self.challenger_slot else None
 
-    def for_review(self, title: str, message: str) -> Answering:
+    def for_review(self, review: Review) -> Answering:
         """Return the model that answers a review; the same review always gets the same one.
 
         Raises Problem (503).
         """
-        return self._choice()(title, message)
+        ((answering, _),) = self.for_reviews({0: review})
+        return answering
 
-    def for_reviews(self, reviews: Mapping[int, tuple[str, str]]) -> dict[Answering, list[int]]:
-        """Return the numbers of the reviews that each model answers, alone as in a batch.
+    def for_reviews(self, reviews: Mapping[int, Review]) -> list[tuple[Answering, list[int]]]:
+        """Return each model that answers, and the numbers of its reviews: alone as in a batch.
 
         One batch sees one champion and one challenger from its beginning to its end. Raises
         Problem (503).
         """
-        choice = self._choice()
-        found: dict[Answering, list[int]] = {}
-        for number, review in reviews.items():
-            found.setdefault(choice(*review), []).append(number)
-        return found
-
-    def _choice(self) -> Callable[[str, str], Answering]:
-        """Return what chooses between the models of this moment."""
         champion = Answering(self.champion, "champion")
         if self.role != "canary" or not (challenger := self.challenger):
-            return lambda _title, _message: champion
-        canary, limit = Answering(challenger, "canary"), self.settings.canary_share * _WHOLE
-        return lambda title, message: canary if _place(title, message) < limit else champion
+            return [(champion, list(reviews))]
+        limit = self.settings.canary_share * _WHOLE
+        of_canary = {number for number, review in reviews.items() if _place(review) < limit}
+        of_champion = [number for number in reviews if number not in of_canary]
+        canary = Answering(challenger, "canary")
+        both = [(champion, of_champion), (canary, sorted(of_canary))]
+        return [(answering, numbers) for answering, numbers in both if numbers]
 
     def count(self, served: Served, verdicts: Sequence[Verdict]) -> None:
         """Count verdicts of one model."""
@@ -141,9 +139,9 @@ class Bench:
         return log_row(row.request_id, row.time, other, "shadow", verdict)
 
 
-def _place(title: str, message: str) -> int:
+def _place(review: Review) -> int:
     """Return where a review falls among all, from 0 to 2**32 - 1, evenly and for ever the same."""
-    text = f"{title}\x1f{message}".encode("utf-8", "replace")
+    text = f"{review.title}\x1f{review.message}".encode("utf-8", "replace")
     return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big")
 
 

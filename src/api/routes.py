@@ -4,7 +4,7 @@ Health stays answered.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,13 +53,16 @@ class Service:
         """Do work in one of the service's own threads."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
 
-    def note(self, row: PredictionRow, title: str, message: str) -> None:
-        """Put a prediction into the log; a challenger's shadow is cast there, beside requests."""
-        if self.log_text:
-            row = row._replace(title=title, message=message)
-        self.log.put(row)
-        if self.bench.role == "shadow":
-            self.log.put(partial(self.bench.shadow, row, title, message))
+    def note(
+        self, rows: Sequence[PredictionRow], titles: Sequence[str], messages: Sequence[str]
+    ) -> None:
+        """Put predictions into the log; a challenger's shadow is cast there, beside requests."""
+        shadowed = self.bench.role == "shadow"
+        for row, title, message in zip(rows, titles, messages, strict=True):
+            whole = row._replace(title=title, message=message) if self.log_text else row
+            self.log.put(whole)
+            if shadowed:
+                self.log.put(partial(self.bench.shadow, whole, title, message))
 
 
 def _service(request: Request) -> Service:
@@ -113,7 +116,7 @@ async def predict(
     """Judge one review."""
     service = _service(request)
     title, message = review.title, review.message
-    served, role = service.bench.for_review(title, message)
+    served, role = service.bench.for_review(review)
     small = len(title) + len(message) <= _AT_ONCE and not explain
     if small:
         (verdict,) = judge(served, [title], [message])
@@ -121,7 +124,7 @@ async def predict(
         (verdict,) = await service.aside(judge, served, [title], [message])
     request_id: str = request.state.request_id
     service.bench.count(served, [verdict])
-    service.note(log_row(request_id, _now(), served, role, verdict), title, message)
+    service.note([log_row(request_id, _now(), served, role, verdict)], [title], [message])
     body: dict[str, Any] = {
         "label": verdict.label,
         "confidence": verdict.confidence,
@@ -156,16 +159,16 @@ def _batch(service: Service, entries: list[Any], request_id: str) -> dict[str, A
     ]
     reviews = {n: r for n, r in enumerate(checked) if isinstance(r, Review)}
     now, models = _now(), []
-    wanted = {number: (review.title, review.message) for number, review in reviews.items()}
-    for (served, role), numbers in service.bench.for_reviews(wanted).items():
+    for (served, role), numbers in service.bench.for_reviews(reviews):
         models.append(model_name(served))
         titles = [reviews[number].title for number in numbers]
         messages = [reviews[number].message for number in numbers]
         verdicts = judge(served, titles, messages)
         service.bench.count(served, verdicts)
         version = served.reference.version
-        for place, number in enumerate(numbers):
-            label, confidence, probability, abstained, *_ = verdict = verdicts[place]
+        rows = []
+        for number, verdict in zip(numbers, verdicts, strict=True):
+            label, confidence, probability, abstained, *_ = verdict
             results[number] = {
                 "label": label,
                 "confidence": confidence,
@@ -173,8 +176,8 @@ def _batch(service: Service, entries: list[Any], request_id: str) -> dict[str, A
                 "abstained": abstained,
                 "model_version": version,
             }
-            row = log_row(f"{request_id}.{number}", now, served, role, verdict)
-            service.note(row, titles[place], messages[place])
+            rows.append(log_row(f"{request_id}.{number}", now, served, role, verdict))
+        service.note(rows, titles, messages)
     failed = len(entries) - len(reviews)
     return {"models": models, "request_id": request_id, "results": results, "failed": failed}
 
