@@ -98,12 +98,14 @@ class Bench:
         return answering
 
     def for_reviews(self, reviews: Mapping[int, Review]) -> list[tuple[Answering, list[int]]]:
-        """Return each model that answers, and the numbers of its reviews: alone as in a batch.
+        """Return each model that answers, and the numbers of its reviews: as if each came alone.
 
         One batch sees one champion and one challenger from its beginning to its end. Raises
         Problem (503).
         """
         champion = Answering(self.champion, "champion")
+        if not reviews:
+            return []
         if self.role != "canary" or not (challenger := self.challenger):
             return [(champion, list(reviews))]
         limit = self.settings.canary_share * _WHOLE
