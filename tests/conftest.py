@@ -155,3 +155,16 @@ def real_data() -> Path:
     path = (ROOT / name).resolve()
     assert path.is_file(), f"REVIEWS_REAL_DATA={name} does not exist"
     return path
+
+
+def flip(path: Path) -> None:
+    """Damage a file: turn one bit in its middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def describe(folder: Path, **changes: object) -> None:
+    """Let a model's folder say something else of itself."""
+    path = folder / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))

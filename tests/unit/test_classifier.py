@@ -18,7 +18,7 @@ from src.model.core.models import load_artifact, load_model
 from src.model.core.models.hashed import SentimentClassifier, Shape
 from src.model.core.ragged import inverse_roots, row_shares, row_sums
 from src.model.core.text import clean, ngrams, tokens
-from tests.conftest import training
+from tests.conftest import describe, flip, training
 
 BITS = 16
 SHAPE = Shape(BITS, 3, slope=1.25, intercept=-0.3, band=(0.4, 0.6))
@@ -108,7 +108,7 @@ def test_a_saved_model_scores_bit_equally(folder: Path) -> None:
 def test_a_loaded_model_depends_on_no_file(folder: Path) -> None:
     """All files are in memory: nobody can change a model that serves."""
     model = loaded(folder)
-    _flip(folder / "model.safetensors")
+    flip(folder / "model.safetensors")
     (folder / "model.json").unlink()
 
     assert MODEL.logits(TEXTS, TEXTS).tolist() == model.logits(TEXTS, TEXTS).tolist()
@@ -188,45 +188,34 @@ def test_pruning_a_model_of_zeros_and_below_its_least_size() -> None:
         MODEL.pruned(20_000)
 
 
-def _flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def _describe(folder: Path, **changes: object) -> None:
-    path = folder / "model.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
 def _weights(folder: Path, **arrays: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> None:
     save_file(arrays, folder / "model.safetensors")
-    _describe(folder, sha256={"model.safetensors": sha256(folder / "model.safetensors")})
+    describe(folder, sha256={"model.safetensors": sha256(folder / "model.safetensors")})
 
 
 def _foreign(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"\xff" * 50)
-    _describe(folder, sha256={"model.safetensors": sha256(folder / "model.safetensors")})
+    describe(folder, sha256={"model.safetensors": sha256(folder / "model.safetensors")})
 
 
 DAMAGES: list[tuple[Callable[[Path], object], str]] = [
     (lambda f: (f / "model.json").unlink(), "model.json is missing"),
     (lambda f: (f / "model.safetensors").unlink(), "model.safetensors is missing"),
-    (lambda f: _flip(f / "model.safetensors"), "has changed since it was saved"),
+    (lambda f: flip(f / "model.safetensors"), "has changed since it was saved"),
     (lambda f: (f / "model.json").write_text("{"), "is damaged"),
-    (lambda f: _describe(f, format=99), "has format 99"),
-    (lambda f: _describe(f, sha256={}), "names no digest of model.safetensors"),
-    (lambda f: _describe(f, reader="tfidf"), "holds weights, not coefficients, idf, vocabulary"),
-    (lambda f: _describe(f, reader="later"), "'later', which this version does not know"),
-    (lambda f: _describe(f, reader="", learner="later"), "'later', which this version does not"),
-    (lambda f: _describe(f, hash={"base": 3, "mix": 5}), "another hash function"),
-    (lambda f: _describe(f, bits="many"), "describes its model wrongly"),
-    (lambda f: _describe(f, bits=12), "65,536 weights where 12 bits need 4,096"),
-    (lambda f: _describe(f, packing="zip"), "describes its model wrongly"),
-    (lambda f: _describe(f, packing="int8"), "holds weights, not kept, levels"),
-    (lambda f: _describe(f, slope=float("nan")), "describes its model wrongly: slope"),
-    (lambda f: _describe(f, bits=27), "describes its model wrongly: bits"),
-    (lambda f: _describe(f, band=[0.4, 1.1]), "describes its model wrongly: band"),
+    (lambda f: describe(f, format=99), "has format 99"),
+    (lambda f: describe(f, sha256={}), "names no digest of model.safetensors"),
+    (lambda f: describe(f, reader="tfidf"), "holds weights, not coefficients, idf, vocabulary"),
+    (lambda f: describe(f, reader="later"), "'later', which this version does not know"),
+    (lambda f: describe(f, reader="", learner="later"), "'later', which this version does not"),
+    (lambda f: describe(f, hash={"base": 3, "mix": 5}), "another hash function"),
+    (lambda f: describe(f, bits="many"), "describes its model wrongly"),
+    (lambda f: describe(f, bits=12), "65,536 weights where 12 bits need 4,096"),
+    (lambda f: describe(f, packing="zip"), "describes its model wrongly"),
+    (lambda f: describe(f, packing="int8"), "holds weights, not kept, levels"),
+    (lambda f: describe(f, slope=float("nan")), "describes its model wrongly: slope"),
+    (lambda f: describe(f, bits=27), "describes its model wrongly: bits"),
+    (lambda f: describe(f, band=[0.4, 1.1]), "describes its model wrongly: band"),
     (lambda f: _weights(f, weights=WEIGHTS[:100]), "100 weights where 16 bits need 65,536"),
     (lambda f: _weights(f, weights=np.full(1 << BITS, np.nan, np.float16)), "no finite numbers"),
     (lambda f: _weights(f, weights=np.zeros(1 << BITS, np.float32)), "weights of type float32"),

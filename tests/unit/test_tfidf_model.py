@@ -18,7 +18,7 @@ from src.model.core.models.tfidf import NGRAMS, TfidfClassifier
 from src.model.core.text import clean, ngrams, tokens
 from src.model.data.synthetic import generate, parse
 from src.model.training.examples import reviews
-from tests.conftest import training
+from tests.conftest import describe, flip, training
 
 BLOCKS = {split: reviews(frame) for split, frame in generate(parse("synthetic:1500@3"))}
 ODD = [
@@ -132,17 +132,6 @@ def test_unknown_words_are_those_outside_the_vocabulary(peer: Peer, model: Tfidf
     assert not found.abstained.any()
 
 
-def _flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def _describe(folder: Path, **changes: object) -> None:
-    path = folder / "model.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
 def _without(folder: Path, name: str) -> None:
     path = folder / "model.json"
     kept = {key: value for key, value in json.loads(path.read_text()).items() if key != name}
@@ -151,7 +140,7 @@ def _without(folder: Path, name: str) -> None:
 
 def _signed(folder: Path) -> None:
     """Let the description vouch for the present file."""
-    _describe(folder, sha256={"model.safetensors": sha256(folder / "model.safetensors")})
+    describe(folder, sha256={"model.safetensors": sha256(folder / "model.safetensors")})
 
 
 def _foreign(folder: Path) -> None:
@@ -168,15 +157,15 @@ def _arrays(folder: Path, change: Callable[[Arrays], Arrays]) -> None:
 DAMAGES: list[tuple[Callable[[Path], object], str]] = [
     (lambda f: (f / "model.json").unlink(), "model.json is missing"),
     (lambda f: (f / "model.safetensors").unlink(), "model.safetensors is missing"),
-    (lambda f: _flip(f / "model.safetensors"), "has changed since it was saved"),
+    (lambda f: flip(f / "model.safetensors"), "has changed since it was saved"),
     (lambda f: (f / "model.json").write_text("{"), "is damaged"),
-    (lambda f: _describe(f, format=99), "has format 99"),
-    (lambda f: _describe(f, sha256={}), "names no digest of model.safetensors"),
-    (lambda f: _describe(f, reader="later"), "'later', which this version does not know"),
-    (lambda f: _describe(f, reader="", learner="later"), "'later', which this version does not"),
-    (lambda f: _describe(f, reader="hashed"), "was trained with another hash function: None"),
-    (lambda f: _describe(f, intercept="much"), "describes its model wrongly: intercept"),
-    (lambda f: _describe(f, intercept=float("inf")), "describes its model wrongly: intercept"),
+    (lambda f: describe(f, format=99), "has format 99"),
+    (lambda f: describe(f, sha256={}), "names no digest of model.safetensors"),
+    (lambda f: describe(f, reader="later"), "'later', which this version does not know"),
+    (lambda f: describe(f, reader="", learner="later"), "'later', which this version does not"),
+    (lambda f: describe(f, reader="hashed"), "was trained with another hash function: None"),
+    (lambda f: describe(f, intercept="much"), "describes its model wrongly: intercept"),
+    (lambda f: describe(f, intercept=float("inf")), "describes its model wrongly: intercept"),
     (lambda f: _without(f, "intercept"), "describes its model wrongly: intercept"),
     (_foreign, "model.safetensors cannot be read"),
     (lambda f: _arrays(f, lambda a: {"idf": a["idf"]}), "holds idf, not coefficients, idf, voc"),

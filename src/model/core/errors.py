@@ -55,7 +55,7 @@ class UsageError(ReviewsError):
 
 
 class SettingsError(UsageError):
-    pass
+    """A setting is missing, unknown or out of bounds."""
 
 
 class DataError(ReviewsError):
@@ -63,15 +63,15 @@ class DataError(ReviewsError):
 
 
 class SourceError(DataError):
-    pass
+    """The reviews' source cannot be read, or holds no reviews."""
 
 
 class QualityError(DataError):
-    pass
+    """A check of the data is over its limit."""
 
 
 class ModelError(DataError):
-    pass
+    """A model is missing, damaged, or does not fit this version."""
 
 
 class GateError(ReviewsError):
@@ -79,7 +79,7 @@ class GateError(ReviewsError):
 
 
 class DivergedError(GateError):
-    pass
+    """A training's weights or loss left the finite numbers."""
 
 
 class UnreachableError(ReviewsError):
@@ -87,12 +87,12 @@ class UnreachableError(ReviewsError):
 
 
 class NetworkError(UnreachableError):
-    pass
+    """A host on the network does not answer."""
 
 
 class StorageError(UnreachableError):
-    pass
+    """The storage cannot be read or written."""
 
 
 class TrackingError(UnreachableError):
-    pass
+    """MLflow cannot be reached, or refuses."""

@@ -1,6 +1,7 @@
 """S3 objects as sources."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 import obstore
@@ -45,10 +46,8 @@ def fetch_s3(name: str, settings: Settings) -> Path:
 def _objects(store: S3Store, key: str) -> "list[obstore.ObjectMeta]":
     """Return the object of that key, or those directly below it that are train and test tables."""
     if key:
-        try:
+        with suppress(FileNotFoundError):
             return [obstore.head(store, key)]
-        except FileNotFoundError:
-            pass
     listed = obstore.list_with_delimiter(store, key or None)
     return [meta for meta in listed["objects"] if _is_table(Path(meta["path"]).name)]
 
