@@ -57,7 +57,7 @@ def reviews_and_answers() -> tuple[list[bytes], dict[int, list[float]]]:
         json.dumps({"title": t, "message": m}).encode() for t, m in zip(titles, texts, strict=True)
     ]
     answers = {
-        number: model_of(number).read(titles, texts).probability.tolist() for number in (1, 2)
+        number: model_of(number).probabilities(titles, texts).tolist() for number in (1, 2)
     }
     return [request("/api/v1/predict", body) for body in bodies], answers
 

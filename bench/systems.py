@@ -76,7 +76,7 @@ class Hashed:
         from src.model.core.models import load_model
 
         loaded = load_model(model / "saved")
-        return lambda titles, texts: loaded.read(titles, texts).probability
+        return loaded.probabilities
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Health stays answered.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,9 +54,13 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
 
     def note(
-        self, rows: Sequence[PredictionRow], titles: Sequence[str], messages: Sequence[str]
+        self, rows: Iterable[PredictionRow], titles: Sequence[str], messages: Sequence[str]
     ) -> None:
-        """Put predictions into the log; a challenger's shadow is cast there, beside requests."""
+        """Put predictions into the log; a challenger's shadow is cast there, beside requests.
+
+        A batch's rows best come one by one: held together, they are what Python's garbage
+        collector looks through again and again.
+        """
         shadowed = self.bench.role == "shadow"
         for row, title, message in zip(rows, titles, messages, strict=True):
             whole = row._replace(title=title, message=message) if self.log_text else row
@@ -166,7 +170,6 @@ def _batch(service: Service, entries: list[Any], request_id: str) -> dict[str, A
         verdicts = judge(served, titles, messages)
         service.bench.count(served, verdicts)
         version = served.reference.version
-        rows = []
         for number, verdict in zip(numbers, verdicts, strict=True):
             label, confidence, probability, abstained, *_ = verdict
             results[number] = {
@@ -176,7 +179,10 @@ def _batch(service: Service, entries: list[Any], request_id: str) -> dict[str, A
                 "abstained": abstained,
                 "model_version": version,
             }
-            rows.append(log_row(f"{request_id}.{number}", now, served, role, verdict))
+        rows = (
+            log_row(f"{request_id}.{number}", now, served, role, verdict)
+            for number, verdict in zip(numbers, verdicts, strict=True)
+        )
         service.note(rows, titles, messages)
     failed = len(entries) - len(reviews)
     return {"models": models, "request_id": request_id, "results": results, "failed": failed}

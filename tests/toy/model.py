@@ -8,7 +8,7 @@ import numpy as np
 
 from src.model.core.artifact import Artifact, write_description
 from src.model.core.hashing import hashed_tokens
-from src.model.core.reading import Readings, english_shares, sigmoid
+from src.model.core.reading import Probabilities, Readings, english_shares, sigmoid
 from src.model.core.records import Training
 from src.model.core.served_model import Explanation, Kind, explanation
 from src.model.core.text import clean, ngram_places, tokens
@@ -40,6 +40,9 @@ class ToyClassifier:
             unknown_share=np.array(unknown, np.float64),
             english_share=english_shares(hashed)[:count],
         )
+
+    def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
+        return self.read(titles, texts).probability
 
     def explain(self, title: str, text: str) -> Explanation:
         review = clean(title, text)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from src.model.core.reading import Readings
+from src.model.core.reading import Probabilities, Readings
 from src.model.core.served_model import Contribution, Explanation, Kind
 from src.model.core.text import clean
 from src.model.evaluation.behaviour import Case, _group, cases, examine, rates, shares
@@ -24,6 +24,9 @@ class Words:
         probability = np.array([self._known.get(title + text, 0.5) for title, text in pairs])
         none, share = np.zeros(probability.size, np.int64), np.zeros(probability.size)
         return Readings(probability, np.equal(probability, 0.5), none, none, share, share)
+
+    def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
+        return self.read(titles, texts).probability
 
     def explain(self, title: str, text: str) -> Explanation:
         (weight,) = self.read([title], [text]).probability.tolist()

@@ -109,7 +109,7 @@ def test_the_state_is_what_was_counted(tmp_path: Path) -> None:
         )
         for size in (0, 40_000)
     )
-    content = full.state[COUNTS]
+    content = full.state[COUNTS]()
     digest = hashlib.sha256(content).hexdigest()
     counts = unpacked_counts(content, tmp_path / COUNTS, 16, digest)
     found = buckets(train.titles, train.texts, bits=16, n=2)

@@ -82,6 +82,21 @@ def test_tokens_are_counted_in_the_clean_fields(reviews: list[tuple[str, str]]) 
 
 
 @given(st.lists(st.tuples(FIELDS, FIELDS), max_size=5))
+@settings(max_examples=40, deadline=None)
+def test_probabilities_are_those_of_the_reading(reviews: list[tuple[str, str]]) -> None:
+    """Whole tables are scored with the very numbers that the API answers, many chunks or one."""
+    models: list[ServedModel] = [*HASHED, TFIDF]
+
+    for times in (1, 400):
+        titles = [title for title, _ in reviews] * times
+        texts = [text for _, text in reviews] * times
+        for model in models:
+            found = model.probabilities(titles, texts)
+            assert (len(titles),) == found.shape
+            assert model.read(titles, texts).probability.tolist() == found.tolist()
+
+
+@given(st.lists(st.tuples(FIELDS, FIELDS), max_size=5))
 @settings(max_examples=200, deadline=None)
 def test_the_english_share_is_that_of_frequent_words(reviews: list[tuple[str, str]]) -> None:
     """It is the share of tokens that are among the stop words, whatever model reads."""

@@ -92,7 +92,7 @@ def examine(model: ServedModel, chosen: Sequence[Case] | None = None) -> list[Ou
     chosen = cases() if chosen is None else chosen
     reviews = [review for case in chosen for review in case.reviews]
     titles, texts = [title for title, _ in reviews], [text for _, text in reviews]
-    probability = model.read(titles, texts).probability
+    probability = model.probabilities(titles, texts)
     ends = np.cumsum([len(case.reviews) for case in chosen])
     parts = (tuple(map(float, part)) for part in np.split(probability, ends[:-1]))
     return [

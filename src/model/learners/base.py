@@ -47,13 +47,15 @@ class TrainedModel(ServedModel, Protocol):
 class Fitted:
     """A model and how learning went; `axis` names what the history's steps count.
 
-    `state` are files that only a later training needs, by name; they stand beside the model's own.
+    `state` are files that only a later training needs, by name, each with what returns its content:
+    they stand beside the model's own where it is saved, and cost nothing where it is not, as in a
+    search's trials.
     """
 
     model: TrainedModel
     axis: str
     history: Sequence[LearningPoint] = ()
-    state: Mapping[str, bytes] = field(default_factory=dict)
+    state: Mapping[str, Callable[[], bytes]] = field(default_factory=dict)
 
 
 class Range(NamedTuple):

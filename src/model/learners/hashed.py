@@ -21,6 +21,7 @@ validation rows either way).
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -136,7 +137,7 @@ class HashedLearner:
                 history = descent.run(features, held_out, on_progress)
         model = self._model(descent.weights, descent.intercept)
         # A pruned model is an end product: nothing goes on from it.
-        state = {} if self.pace.max_bytes else {COUNTS: packed_counts(counts)}
+        state = {} if self.pace.max_bytes else {COUNTS: partial(packed_counts, counts)}
         model = self._calibrated(model, held_out)
         return Fitted(model, "training rows seen", history, state)
 

@@ -177,7 +177,7 @@ def _out_of_fold(
     for fold, model in enumerate(models):
         places = np.flatnonzero(folds == fold)
         titles, texts = ([side[i] for i in places.tolist()] for side in (block.titles, block.texts))
-        probability[places] = model.read(titles, texts).probability
+        probability[places] = model.probabilities(titles, texts)
     return probability
 
 

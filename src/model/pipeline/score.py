@@ -184,7 +184,7 @@ def scored(block: Block, columns: Columns, model: ServedModel, version: int) -> 
     rows = block.rows
     titles, texts = _cells(block, columns.title), _cells(block, columns.text)
     parts = [slice(i, i + _SCORE_ROWS) for i in range(0, rows.height, _SCORE_ROWS)]
-    found = [model.read(titles[part], texts[part]).probability for part in parts]
+    found = [model.probabilities(titles[part], texts[part]) for part in parts]
     probability = np.concatenate([np.zeros(0), *found])
     known = [
         rows[name] if name in rows.columns else pl.Series(name, [None] * rows.height)

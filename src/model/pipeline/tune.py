@@ -154,8 +154,8 @@ def _one_trial(
             run.tags({"diverged": str(error.message)})
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             return
-        found = fitted.model.read(validation.titles, validation.texts)
-        figures = classification_metrics(validation.positive, found.probability)
+        probability = fitted.model.probabilities(validation.titles, validation.texts)
+        figures = classification_metrics(validation.positive, probability)
         run.metrics({f"validation.{name}": value for name, value in figures.items()})
     study.tell(trial, figures["log_loss"])
 

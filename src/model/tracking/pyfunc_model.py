@@ -31,7 +31,7 @@ class SentimentPyfunc(PythonModel):  # type: ignore[misc]
         titles, texts = (
             model_input[name].fillna("").astype(str).tolist() for name in ("title", "text")
         )
-        probability = self.model.read(titles, texts).probability
+        probability = self.model.probabilities(titles, texts)
         return pd.DataFrame({"label": label_names(probability), "probability": probability})
 
 

@@ -63,7 +63,7 @@ def answer(models: Sequence[ServedModel], context: Context, test: Processed) -> 
                 if len(sample) < _SINGLE:
                     sample += zip(block.titles, block.texts, strict=True)
                 for of_model, model in zip(scores, models, strict=True):
-                    of_model.append(model.read(block.titles, block.texts).probability)
+                    of_model.append(model.probabilities(block.titles, block.texts))
                 advance(len(block), total)
     by_value = value_masks(pl.concat(values)) if extra else {}
     return Answers(

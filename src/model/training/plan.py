@@ -153,7 +153,8 @@ def _write(folder: Path, fitted: Fitted, record: Training, story: Story) -> None
     model = folder / "model"
     model.mkdir(parents=True)
     digests = {}
-    for name, content in fitted.state.items():
+    for name, packed in fitted.state.items():
+        content = packed()
         (model / name).write_bytes(content)
         digests[name] = hashlib.sha256(content).hexdigest()
     fitted.model.save(model, record.model_copy(update={"state": digests}))

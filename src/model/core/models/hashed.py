@@ -32,7 +32,7 @@ from src.model.core.hashing import (
     token_chunks,
 )
 from src.model.core.ragged import inverse_roots, row_shares, row_sums
-from src.model.core.reading import Readings, sigmoid, stop_words
+from src.model.core.reading import Probabilities, Readings, sigmoid, stop_words
 from src.model.core.records import Training, first_problem
 from src.model.core.served_model import Explanation, Kind, explanation
 from src.model.core.text import clean, ngram_places
@@ -117,6 +117,10 @@ class SentimentClassifier:
             unknown_share=unknown,
             english_share=english,
         )
+
+    def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
+        """Return the probability of positive of n raw or clean reviews, shape (n,)."""
+        return sigmoid(self.logits(titles, texts))
 
     def logits(self, titles: Sequence[str], texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return the calibrated log-odds of positive for n raw or clean reviews, shape (n,)."""

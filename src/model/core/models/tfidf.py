@@ -21,7 +21,7 @@ from src.model.core.arrays import Row, read_arrays
 from src.model.core.artifact import Artifact, write_description
 from src.model.core.errors import ModelError
 from src.model.core.hashing import token_chunks
-from src.model.core.reading import Readings, english_shares, sigmoid
+from src.model.core.reading import Probabilities, Readings, english_shares, sigmoid
 from src.model.core.records import Training, first_problem
 from src.model.core.served_model import Explanation, Kind, explanation
 from src.model.core.text import Fields, clean, ngram_places, ngrams
@@ -77,19 +77,24 @@ class TfidfClassifier:
 
     def read(self, titles: Sequence[str], texts: Sequence[str]) -> Readings:
         """Return what the model makes of n raw or clean reviews."""
-        pairs = list(zip(titles, texts, strict=True))
-        logits = np.array([self._logit(*pair) for pair in pairs], np.float64)
+        pairs = zip(titles, texts, strict=True)
+        probability = self.probabilities(titles, texts)
         unknown = np.array([self._unknown(*pair) for pair in pairs], np.float64)
         tokens = list(token_chunks(titles, texts))
         per_field = np.concatenate([np.zeros(0, np.int64), *(part.per_field for part in tokens)])
         return Readings(
-            probability=sigmoid(logits),
-            abstained=np.zeros(logits.size, np.bool_),
+            probability=probability,
+            abstained=np.zeros(probability.size, np.bool_),
             title_tokens=per_field[0::2],
             tokens=per_field[0::2] + per_field[1::2],
             unknown_share=unknown,
             english_share=np.concatenate([np.zeros(0), *map(english_shares, tokens)]),
         )
+
+    def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
+        """Return the probability of positive of n raw or clean reviews, shape (n,)."""
+        pairs = zip(titles, texts, strict=True)
+        return sigmoid(np.array([self._logit(*pair) for pair in pairs], np.float64))
 
     def _logit(self, title: str, text: str) -> float:
         _, values = self._weighed(title, text)
