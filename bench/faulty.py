@@ -56,9 +56,7 @@ def reviews_and_answers() -> tuple[list[bytes], dict[int, list[float]]]:
     bodies = [
         json.dumps({"title": t, "message": m}).encode() for t, m in zip(titles, texts, strict=True)
     ]
-    answers = {
-        number: model_of(number).probabilities(titles, texts).tolist() for number in (1, 2)
-    }
+    answers = {number: model_of(number).probabilities(titles, texts).tolist() for number in (1, 2)}
     return [request("/api/v1/predict", body) for body in bodies], answers
 
 
