@@ -85,6 +85,7 @@ class WebServer:
     cut_after: int | None = None
     status: int | None = None
     etag: str | None = '"v1"'
+    kind: str = "application/octet-stream"
     requests: list[tuple[str, str | None]] = field(default_factory=list)
 
 
@@ -105,6 +106,7 @@ def web() -> Iterator[WebServer]:
                 begin = 0
             self.send_response(206 if begin else 200)
             self.send_header("Content-Length", str(len(content) - begin))
+            self.send_header("Content-Type", state.kind)
             self.send_header("Accept-Ranges", "bytes")
             if state.etag:
                 self.send_header("ETag", state.etag)

@@ -46,7 +46,7 @@ def damaged_inside() -> bytes:
         ("four_columns.csv", b'"1","a","b","c"\n' * 20, "20 wrong_number_of_columns"),
         ("labels.csv", b'"good","a","b"\n' * 20, "20 invalid_label"),
         ("header.csv", b"stars,headline,body\n" + GOOD[:0], "1 invalid_label"),
-        ("excel.csv", GOOD.decode().encode("utf-16"), "No usable train"),
+        ("excel.csv", GOOD.decode().encode("utf-16"), "UTF-16"),
         ("reviews.xlsx", b"PK", "names no known format"),
     ],
 )  # fmt: skip
@@ -145,3 +145,59 @@ def test_the_quality_page_needs_nothing_from_outside(workspace: Workspace) -> No
     page = (workspace.data / "reports/data_quality.html").read_text()
     assert 3 == page.count("<svg")
     assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def labelled(*labels: str, rows: int = 60) -> bytes:
+    return b"".join(
+        f'"{labels[i % len(labels)]}","Title {i}","Text of review {i}"\n'.encode()
+        for i in range(rows)
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "setting", "said"),
+    [
+        (("0", "1"), "polarity", "They fit REVIEWS_LABELS=binary (0: negative, 1: positive)"),
+        (("0.0", "1.0"), "polarity", "They fit REVIEWS_LABELS=binary"),
+        (("1", "2", "3", "4", "5"), "polarity", "They fit REVIEWS_LABELS=stars"),
+        (("Positive", "Negative"), "polarity", "They fit REVIEWS_LABELS=words"),
+        (("1", "2"), "stars", "All 60 usable rows are negative: seen are 1 (30 rows), 2 (30 rows)"),
+    ],
+)
+def test_a_plausible_wrong_reading_of_labels_is_refused(
+    workspace: Workspace, labels: tuple[str, ...], setting: str, said: str
+) -> None:
+    """Which labels are seen, what is set, and which setting fits; the former data stay."""
+    Path("reviews.csv").write_bytes(labelled("1", "2", rows=300))
+    workspace.ok("data.ingest", "--source", "reviews.csv")
+    before = (workspace.data / "raw/train.parquet").read_bytes()
+    Path("reviews.csv").write_bytes(labelled(*labels))
+    workspace.set(REVIEWS_LABELS=setting)
+    result = workspace.run("data.ingest", "--source", "reviews.csv")
+
+    assert 3 == result.code
+    assert said in result.err
+    assert before == (workspace.data / "raw/train.parquet").read_bytes()
+
+
+def test_unknown_labels_are_named(workspace: Workspace) -> None:
+    """The commonest values without a meaning are in the answer; a text in their place is not."""
+    odd = b'"maybe","a","b"\n' * 3 + b'"A long sentence of a customer","a","b"\n'
+    Path("reviews.csv").write_bytes(labelled("1", "2", rows=300) + odd)
+    answer = workspace.ok("data.ingest", "--source", "reviews.csv")
+    said = workspace.run("data.ingest", "--source", "reviews.csv", "--force").out
+
+    assert {"maybe": 3, "a longer text": 1} == answer["unknown_labels"]
+    assert "no meaning is set for the label maybe (3 rows), a longer text (1 rows)" in said
+
+
+def test_an_index_column_of_pandas_is_a_column(workspace: Workspace) -> None:
+    """An empty name in the header, first or last, does not stop anything."""
+    rows = labelled("1", "2", rows=300).splitlines()
+    lines = [b"%d,%s,%s" % (i, row, b"") for i, row in enumerate(rows)]
+    Path("reviews.csv").write_bytes(b",polarity,title,text,\n" + b"\n".join(lines))
+    workspace.ok("data.ingest", "--source", "reviews.csv")
+    train = pl.read_parquet(workspace.data / "raw/train.parquet")
+
+    assert {"unnamed_1", "unnamed_5"} <= set(train.columns)
+    assert {""} == set(train["unnamed_5"])

@@ -96,7 +96,7 @@ def test_scores_do_not_depend_on_the_block(champion: Workspace) -> None:
             b"a,b\n1,2\n",
             "out.csv",
             3,
-            "has no column title, text or message; it has a, b",
+            "text or message: its first line, 2 cells, is taken for the header",
         ),
         ("in.csv", b"title,label\n1,2\n", "out.csv", 3, "has the column label already"),
         ("in.csv", b"title\nx\n", "out.xlsx", 2, "names no format"),
@@ -125,3 +125,44 @@ def test_what_cannot_be_scored_is_refused(
 
     assert (code, True) == (result.code, said in result.err), result.err
     assert content is None or Path(source).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"title,text\n", "has no row"),
+        (b'title,text\n"a\nb,"c\n', "has no row that could be read: 2 "),
+        (b"Terrible phone,It broke\nGreat,I love it\n", "2 cells, is taken for the header"),
+        (b"Title,title,text\na,b,c\n", "has more than one column title"),
+    ],
+)
+def test_nothing_to_judge_is_no_success(champion: Workspace, content: bytes, said: str) -> None:
+    """Exit code 3 and a reason; no customer's words, and no empty result."""
+    Path("in.csv").write_bytes(content)
+    result = champion.run("pipeline.score", "in.csv", "out.csv")
+
+    assert (3, True) == (result.code, said in result.err), result.err
+    assert "Terrible" not in result.err
+    assert not Path("out.csv").exists()
+
+
+def test_which_columns_were_judged_is_said(champion: Workspace) -> None:
+    """A file judged by its title alone says so, and names what was not looked at."""
+    Path("in.csv").write_bytes(b",title,content\n0,Great,I hate it\n")
+    answer = champion.ok("pipeline.score", "in.csv", "out.parquet")
+    said = champion.run("pipeline.score", "in.csv", "out.csv").out
+
+    assert ("title", None) == (answer["title_column"], answer["text_column"])
+    assert "judged by the title in title alone, as there is no column text or message" in said
+    assert "not judged: unnamed_1, content" in said
+    assert ["unnamed_1", "title", "content"] == pl.read_parquet("out.parquet").columns[:3]
+
+
+def test_a_key_that_comes_late_is_not_passed_over(champion: Workspace) -> None:
+    """A text that first stands in a late object stops the scoring instead of being ignored."""
+    early = '{"title": "Great"}\n' * 20_000
+    Path("in.jsonl").write_text(early + '{"title": "Bad", "text": "It broke"}\n')
+    result = champion.run("pipeline.score", "in.jsonl", "out.jsonl")
+
+    assert 3 == result.code
+    assert "text stands in no row of the first 20,000, but in a later one" in result.err

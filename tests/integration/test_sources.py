@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -208,3 +209,31 @@ def test_unknown_schemes_and_missing_paths(workspace: Workspace) -> None:
         assert code == result.code
         assert said in result.err
     assert not Path("data/raw").exists()
+
+
+def test_a_web_page_is_not_kept_as_data(workspace: Workspace, web: WebServer) -> None:
+    """Neither a page that says it is one nor one under another type stays in the cache."""
+    page = b"<!doctype html><html>Please log in</html>"
+    web.files["/reviews.csv"] = page
+    for kind in ("text/html; charset=utf-8", "text/csv"):
+        web.kind = kind
+        refused = workspace.run("data.ingest", "--source", f"{web.address}/reviews.csv")
+        assert 3 == refused.code
+        assert "a web page" in refused.err
+    web.files["/reviews.csv"] = kaggle_csv(REVIEWS["train"])
+
+    assert 300 == workspace.ok("data.ingest", "--source", f"{web.address}/reviews.csv")["rows_in"]
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:-9], lambda c: c[:-9] + b"x" * 9, lambda _: b""])
+def test_a_copy_is_used_only_while_it_is_what_was_fetched(
+    workspace: Workspace, web: WebServer, damage: Callable[[bytes], bytes]
+) -> None:
+    """A copy that was cut short or changed on this disk is fetched anew."""
+    web.files["/reviews.zip"] = kaggle_zip()
+    workspace.ok("data.ingest", "--source", f"{web.address}/reviews.zip")
+    (copy,) = (path for path in workspace.path.rglob("reviews.zip") if path.is_file())
+    copy.write_bytes(damage(copy.read_bytes()))
+    again = workspace.ok("data.ingest", "--source", f"{web.address}/reviews.zip", "--force")
+
+    assert (300, 2) == (again["train"], len(web.requests))

@@ -11,6 +11,7 @@ from src.model.core.errors import SourceError
 from src.model.core.settings import SourceSettings
 from src.model.data.conform import conform
 from src.model.files.readers import Block, Table, read_table
+from src.model.files.sniff import disguise
 
 KAGGLE = SourceSettings(max_field_bytes=1_000)
 STARS = SourceSettings.model_validate(
@@ -47,7 +48,7 @@ def test_each_fault_has_its_reason(
     label: str | None, title: str | None, text: str | None, reason: str
 ) -> None:
     """A row that cannot be used is set aside under one name, with its content."""
-    kept, aside = conform(block(KAGGLE, (label, title, text)), KAGGLE, ())
+    kept, aside, _ = conform(block(KAGGLE, (label, title, text)), KAGGLE, ())
 
     assert 0 == kept.height
     assert [(1, reason)] == aside.select("line", "reason").rows()
@@ -61,7 +62,7 @@ def test_stars_become_labels_and_three_is_dropped() -> None:
         *[(str(stars), "t", f"x{stars}", f"shop{stars}") for stars in range(1, 6)],
         extra=("shop",),
     )
-    kept, aside = conform(ratings, STARS, ("rating", "shop"))
+    kept, aside, _ = conform(ratings, STARS, ("rating", "shop"))
 
     assert [
         (1, "1", "shop1"),
@@ -103,12 +104,19 @@ ROWS = st.one_of(
 @given(st.lists(ROWS, min_size=1, max_size=40))
 @settings(max_examples=300, deadline=None)
 def test_rows_in_are_rows_out_plus_quarantined(lines: list[bytes]) -> None:
-    """Whatever the bytes, a row is kept or set aside with a reason, and no line is lost."""
+    """Whatever the bytes, a row is kept or set aside with a reason, and no line is lost.
+
+    A file that is something else altogether is refused whole.
+    """
     content = b'"1","first","row"\n' + b"\n".join(lines) + b"\n"
+    if disguise(content, ".csv"):
+        with pytest.raises(SourceError, match="not what its ending says"):
+            list(read_table(Table("x.csv", lambda: io.BytesIO(content)), KAGGLE.columns))
+        return
     seen = kept_rows = aside_rows = 0
     found: list[int] = []
     for part in read_table(Table("x.csv", lambda: io.BytesIO(content)), KAGGLE.columns):
-        kept, aside = conform(part, KAGGLE, ())
+        kept, aside, _ = conform(part, KAGGLE, ())
         seen += part.rows.height + len(part.rejects)
         kept_rows += kept.height
         aside_rows += aside.height
@@ -119,3 +127,16 @@ def test_rows_in_are_rows_out_plus_quarantined(lines: list[bytes]) -> None:
     assert seen == kept_rows + aside_rows
     assert len(found) == len(set(found))
     assert kept_rows >= 1
+
+
+def test_a_label_means_the_same_in_every_form() -> None:
+    """Capitals, blanks and a decimal point make no difference, in the data and in the setting."""
+    said = SourceSettings.model_validate({"labels": '{"Good": "positive", "0.0": "negative"}'})
+    forms = block(said, *[(label, "t", "x") for label in ("good", " GOOD", "0", "0.0", "0.5")])
+    kept, aside, labels = conform(forms, said, ())
+    stars = block(STARS, ("5.0", "t", "x"), ("1", "t", "x"))
+
+    assert [2, 2, 1, 1] == kept["polarity"].to_list()
+    assert ["invalid_label"] == aside["reason"].to_list()
+    assert {"good": 2, "0": 2, "0.5": 1} == labels
+    assert [2, 1] == conform(stars, STARS, ()).kept["polarity"].to_list()

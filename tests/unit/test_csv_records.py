@@ -109,3 +109,15 @@ def test_every_line_is_accounted_for(content: bytes) -> None:
         + (not content.endswith(b"\n") and bool(content))
         == spanned + records.blank_lines
     )
+
+
+def test_a_line_that_was_cut_is_never_part_of_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quoted field whose second line is too long is set aside, not kept without its end."""
+    monkeypatch.setattr("src.model.files.csv_records.MAX_LINE_BYTES", 100)
+    content = b'"2","a","first\n' + b"x" * 150 + b' last"\n' + GOOD
+    first, second, third = read(content)
+
+    assert isinstance(first, Reject)
+    assert isinstance(second, Reject)
+    assert ["unbalanced_quotes", "line_too_long"] == [first.reason, second.reason]
+    assert isinstance(third, Record)

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from src.model.core.errors import SourceError
@@ -113,7 +115,7 @@ def test_a_repeated_column_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("polarity,title,text,title\n1,a,b,c\n")
 
-    with pytest.raises(SourceError, match="repeats a name"):
+    with pytest.raises(SourceError, match="more than one column title"):
         rows(path)
 
 
@@ -124,3 +126,52 @@ def test_an_unknown_ending_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="names no known format"):
         rows(path)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_names_that_a_library_rewrites_are_given_by_place(tmp_path: Path, ending: str) -> None:
+    """The index of pandas, a blank name, a NUL: columns keep their cells under a usable name."""
+    path = tmp_path / f"a{ending}"
+    names = ["", "polarity", "title", "text", " "]
+    if ending == ".csv":
+        path.write_text(",polarity,title,text, \n0,1,a,b,\n1,2,c,d,\n")
+    else:
+        table = pa.table({name: pa.array(["1", "2"]) for name in [*names, "a\0b"]})
+        if ending == ".parquet":
+            pq.write_table(table, path)
+        else:
+            path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    found = rows(path)
+
+    assert 2 == sum(name.startswith("unnamed_") for name in found.columns)
+    assert len(names) + (ending != ".csv") == len(found.columns)
+    assert found.columns == found.to_arrow().schema.names
+    assert all(name.strip() and "\0" not in name for name in found.columns)
+
+
+def test_what_parquet_libraries_panic_at_is_refused(tmp_path: Path) -> None:
+    """Decimals of 256 bits and text that is none end with a sentence."""
+    wide, broken = tmp_path / "wide.parquet", tmp_path / "broken.parquet"
+    pq.write_table(pa.table({"title": ["a"], "price": pa.array([1], pa.decimal256(50, 2))}), wide)
+    text = pa.array([b"\xff\xfe"], pa.large_binary()).view(pa.large_string())
+    pq.write_table(pa.table({"title": text}), broken)
+
+    with pytest.raises(SourceError, match="price holds decimals of more than 38 digits"):
+        rows(wide)
+    with pytest.raises(SourceError, match="holds what cannot be read"):
+        rows(broken)
+
+
+def test_cells_of_json_lines_are_not_lost(tmp_path: Path) -> None:
+    """A list in a column of text is its JSON; a number beyond float64 is no JSON."""
+    path = tmp_path / "a.jsonl"
+    lines = [
+        '{"title": "a", "tag": "x"}',
+        '{"title": "b", "tag": [1]}',
+        '{"title": "c", "n": 1e400}',
+    ]
+    path.write_text("\n".join(lines))
+    (block,) = read_table(table_at(path), ("title",))
+
+    assert [("a", "x"), ("b", "[1]")] == block.rows.select("title", "tag").rows()
+    assert ["malformed_json"] == [reject.reason for reject in block.rejects]

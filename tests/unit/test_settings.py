@@ -68,7 +68,7 @@ def test_an_empty_tracking_address_means_off_and_other_empty_values_the_default(
         ("REVIEWS_TEST_SHARE", "2", "REVIEWS_TEST_SHARE='2'"),
         ("REVIEWS_BATCHES", "ten", "REVIEWS_BATCHES='ten'"),
         ("REVIEWS_LEARNER", "gpt", "REVIEWS_LEARNER='gpt'"),
-        ("REVIEWS_LABELS", "banana", "none of polarity, stars and no JSON object"),
+        ("REVIEWS_LABELS", "banana", "none of polarity, binary, words, stars and no JSON object"),
         ("REVIEWS_LABELS", '{"1": "good", "2": "positive"}', "maps to good"),
         ("REVIEWS_LABELS", '{"1": "positive"}', "something to negative"),
         ("REVIEWS_LABELS", "[1]", "no JSON object"),

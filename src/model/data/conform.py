@@ -3,18 +3,22 @@
 Every row that is not one gets a reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
 from src.model.core.errors import SourceError
 from src.model.core.settings import SourceSettings
+from src.model.core.settings.data import WHOLE_NUMBER
 from src.model.files import rows
 from src.model.files.csv_records import Reject
 from src.model.files.readers import Block
 
 RAW_BYTES = 65_536
 """A rejected row is kept up to this many bytes; `raw_bytes` says how long it was."""
+
+_COMMONEST = 50
 
 DROPPED = "dropped_rating"
 """Reason of rows whose label is mapped to `drop`, such as three stars.
@@ -23,12 +27,19 @@ They are set aside on purpose, not broken.
 """
 
 
-def conform(
-    block: Block, source: SourceSettings, extra: Sequence[str]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split a block into (reviews, quarantined rows).
+class Conformed(NamedTuple):
+    """A block's reviews, its quarantined rows, and how often it has which label, the commonest.
 
-    Every row of the block is in exactly one of the two.
+    Every row of the block is in exactly one of the first two.
+    """
+
+    kept: pl.DataFrame
+    aside: pl.DataFrame
+    labels: Mapping[str, int]
+
+
+def conform(block: Block, source: SourceSettings, extra: Sequence[str]) -> Conformed:
+    """Return the block's rows as reviews, and what is none.
 
     Raises:
         SourceError: a needed column is missing.
@@ -44,7 +55,7 @@ def conform(
         )
         raise SourceError(msg, hint=hint)
     polarity = {"negative": str(rows.NEGATIVE), "positive": str(rows.POSITIVE), "drop": "drop"}
-    label = given[source.column_polarity].fill_null("").str.strip_chars()
+    label = _labels(given[source.column_polarity]).alias("label")
     meaning = {value: polarity[name] for value, name in source.labels.items()}
     # Columns are taken by name, never through pl.col, which would read `*` and `^…$` as patterns.
     reviews = pl.DataFrame(
@@ -60,7 +71,15 @@ def conform(
     kept = reviews.filter(~bad).with_columns(pl.col("polarity").cast(pl.Int8))
     ids = pl.Series("row_id", rows.row_ids(kept["title"], kept["text"]), pl.UInt64)
     broken = _aside(block.lines.filter(bad), reason.filter(bad), _as_json(given.filter(bad)))
-    return kept.insert_column(0, ids), pl.concat([broken, _unread(block.rejects)])
+    aside = pl.concat([broken, _unread(block.rejects)])
+    counted = label.value_counts(sort=True, name="rows").head(_COMMONEST)
+    return Conformed(kept.insert_column(0, ids), aside, dict(counted.iter_rows()))
+
+
+def _labels(given: pl.Series) -> pl.Series:
+    """Return labels as `settings.data.label_key` has them: one rule for every format."""
+    plain = given.fill_null("").str.strip_chars().str.to_lowercase()
+    return plain.str.replace(WHOLE_NUMBER, "$1")
 
 
 def _reason(max_field_bytes: int) -> pl.Expr:

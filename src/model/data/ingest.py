@@ -8,7 +8,7 @@ aside with a reason.
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,13 +23,13 @@ from src.model.core.redact import shown
 from src.model.core.settings import Settings, SourceSettings
 from src.model.data import synthetic
 from src.model.data.conform import DROPPED, conform
+from src.model.data.labels_seen import LabelsSeen, counted
 from src.model.data.sources import SCHEMES, Source, open_source
 from src.model.files import rows
 from src.model.files.counts import IngestCounts
 from src.model.files.layout import QUARANTINE, RAW_MANIFEST, RAW_TEST, RAW_TRAIN
 from src.model.files.lineage import step_code
 from src.model.files.manifest import Inputs, run_once
-from src.model.files.readers import Table, read_table
 from src.model.files.tables import TableWriter, table_writer
 
 Part = tuple[str, pl.DataFrame, pl.DataFrame]
@@ -43,14 +43,16 @@ class Tally:
     kept: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     ignored: set[str] = field(default_factory=set)
+    seen: LabelsSeen = field(default_factory=LabelsSeen)
 
-    def counts(self) -> IngestCounts:
+    def counts(self, labels: Mapping[str, str]) -> IngestCounts:
         return IngestCounts(
             rows_in=self.kept.total() + self.reasons.total(),
             train=self.kept["train"],
             test=self.kept["test"],
             quarantined=dict(sorted(self.reasons.items())),
             ignored_columns=sorted(self.ignored),
+            unknown_labels=self.seen.unknown(labels),
         )
 
 
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         def work(replacing: Callable[[], None]) -> tuple[tuple[str, ...], IngestCounts]:
             with context.progress("Ingesting") as advance:
                 tally = _write(context, feed, advance, replacing)
-                return (RAW_TRAIN, RAW_TEST, QUARANTINE), tally.counts()
+                return (RAW_TRAIN, RAW_TEST, QUARANTINE), tally.counts(settings.source.labels)
 
         inputs = Inputs("ingest", feed.parameters, feed.parents, step_code("ingest"))
         now, skipped = run_once(context.storage, RAW_MANIFEST, inputs, work, force=args.force)
@@ -114,7 +116,7 @@ def _open(spec: str, settings: Settings, advance: Advance) -> _Feed:
         "max_field_bytes": reading.max_field_bytes,
         "test_share": None if source.test else reading.test_share,
     }
-    extra = _extra_columns(source.train, reading)
+    extra = _extra_columns(source, reading)
     parents = {path.name: sha256(path) for path in source.files}
 
     def parts(tally: Tally, advance: Advance) -> Iterator[Part]:
@@ -123,12 +125,12 @@ def _open(spec: str, settings: Settings, advance: Advance) -> _Feed:
     return _Feed(parameters, parents, extra, parts)
 
 
-def _extra_columns(train: Table, reading: SourceSettings) -> list[str]:
+def _extra_columns(source: Source, reading: SourceSettings) -> list[str]:
     """Return the columns of the train table's first block that are carried along as text.
 
     A rating is, a polarity is not.
     """
-    block = next(iter(read_table(train, reading.columns)))
+    block = next(iter(source.blocks(source.train, reading.columns)))
     taken = {reading.column_title, reading.column_text, *rows.COLUMNS}
     return [name for name in block.rows.columns if name not in taken]
 
@@ -138,14 +140,15 @@ def _parts(
 ) -> Iterator[Part]:
     total = (source.train.size or 0) + ((source.test.size or 0) if source.test else 0)
     for split, table in (("train", source.train), ("test", source.test)):
-        for block in read_table(table, reading.columns) if table else ():
+        for block in source.blocks(table, reading.columns) if table else ():
             missing = [name for name in extra if name not in block.rows.columns]
             filled = block.rows.with_columns(
                 pl.lit(None, pl.String).alias(name) for name in missing
             )
             carried = {*reading.columns, *extra}
             tally.ignored.update(block.ignored, set(block.rows.columns) - carried)
-            kept, aside = conform(replace(block, rows=filled), reading, extra)
+            kept, aside, labels = conform(replace(block, rows=filled), reading, extra)
+            tally.seen.add(labels, dict(kept["polarity"].value_counts().iter_rows()))
             aside = aside.with_columns(split=pl.lit(split))
             advance(block.bytes_read, total or None)
             yield split, kept, aside
@@ -185,7 +188,9 @@ def _write(context: Context, feed: _Feed, advance: Advance, replacing: Callable[
                 else:
                     _divide(kept, holds_out, train, test)
         tally.kept.update({"train": train.rows, "test": test.rows})
+        tally.seen.refuse_misread(context.settings.source.labels)
         _refuse_nothing(tally, feed, aside_path)
+        tally.seen.refuse_one_sided(context.settings.source.labels)
         replacing()
     return tally
 
@@ -228,12 +233,18 @@ def summary(spec: str, counts: IngestCounts, root: str, *, skipped: bool) -> str
 
     >>> few = {"invalid_label": 1}
     >>> counts = IngestCounts(
-    ...     rows_in=12, train=10, test=1, quarantined=few, ignored_columns=[]
+    ...     rows_in=12,
+    ...     train=10,
+    ...     test=1,
+    ...     quarantined=few,
+    ...     ignored_columns=[],
+    ...     unknown_labels={"0": 1},
     ... )
     >>> print(summary("reviews.csv", counts, "data", skipped=False))
     Ingested: reviews.csv
       10 train and 1 test rows in data/raw
       1 rows quarantined, invalid_label
+      no meaning is set for the label 0 (1 rows)
       each with its reason in data/raw/quarantine.parquet
     """
     lines = [
@@ -243,6 +254,8 @@ def summary(spec: str, counts: IngestCounts, root: str, *, skipped: bool) -> str
     for reason, count in counts.quarantined.items():
         what = "dropped by the label mapping" if reason == DROPPED else f"quarantined, {reason}"
         lines.append(f"  {count:,} rows {what}")
+    if counts.unknown_labels:
+        lines.append(f"  no meaning is set for the label {counted(counts.unknown_labels)}")
     if counts.quarantined:
         lines.append(f"  each with its reason in {root}/{QUARANTINE}")
     if counts.ignored_columns:

@@ -6,7 +6,8 @@ from src.model.core.records import Record
 class IngestCounts(Record):
     """Rows in, those kept by split, those set aside by reason, and columns left behind.
 
-    `rows_in` is the sum of `train`, `test` and all of `quarantined`.
+    `rows_in` is the sum of `train`, `test` and all of `quarantined`; `unknown_labels` are the
+    commonest labels that no meaning is set for, with their rows.
     """
 
     rows_in: int
@@ -14,6 +15,7 @@ class IngestCounts(Record):
     test: int
     quarantined: dict[str, int]
     ignored_columns: list[str]
+    unknown_labels: dict[str, int]
 
 
 class ValidateCounts(Record):

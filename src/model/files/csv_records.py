@@ -151,6 +151,8 @@ class CsvRecords:
             and (more := self._next())
         ):
             lines.append(more)
+            if is_too_long(more):  # it was cut, so no record can be made of it
+                break
             size += len(more)
             quotes += more.count(b'"')
         if quotes % 2 == 0:

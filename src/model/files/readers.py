@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from src.model.core.errors import DataError, SourceError
+from src.model.files.column_names import column_names
 from src.model.files.csv_records import CsvRecords, Reject, is_too_long, read_line
+from src.model.files.sniff import HEAD_BYTES, refuse_disguised, refuse_plain
 from src.model.files.tables import open_table
 
 BLOCK_ROWS, BLOCK_BYTES = 20_000, 32 << 20
@@ -31,9 +33,9 @@ _SCALARS = (str, int, float, bool, type(None))
 
 @dataclass(frozen=True)
 class Table:
-    """A table somewhere: how people call it and how to open it.
+    """A table somewhere: how people call it and how to open its bytes as they are stored.
 
-    `size` is in bytes, where that is known.
+    `size` is that of the table in bytes, where it is known: not of one that is gzipped.
     """
 
     name: str
@@ -68,10 +70,9 @@ class Block:
 
 
 def table_at(path: Path) -> Table:
-    """Return the table in a local file, opened through gzip where its name ends in .gz."""
-    if path.name.lower().endswith(".gz"):
-        return Table(path.name, lambda: gzip.open(path, "rb"))  # type: ignore[arg-type, return-value]
-    return Table(path.name, lambda: path.open("rb"), path.stat().st_size, path)
+    """Return the table in a local file."""
+    zipped = path.name.lower().endswith(".gz")
+    return Table(path.name, lambda: path.open("rb"), None if zipped else path.stat().st_size, path)
 
 
 def read_table(table: Table, expected: Sequence[str], *, as_text: bool = True) -> Iterator[Block]:
@@ -88,8 +89,23 @@ def read_table(table: Table, expected: Sequence[str], *, as_text: bool = True) -
     if kind == ".parquet":
         yield from _read_parquet(table, as_text=as_text)
         return
-    with _saying_what_broke(table.name), table.open() as stream:
+    with _saying_what_broke(table.name), _opened(table) as stream:
+        refuse_disguised(stream.read(HEAD_BYTES), table.name, kind)
+        stream.seek(0)
         yield from (_read_csv if kind == ".csv" else _read_jsonl)(stream, table.name, expected)
+
+
+@contextmanager
+def _opened(table: Table) -> Iterator[BinaryIO]:
+    """Open a table's content, through gzip where its name ends in .gz."""
+    with table.open() as stored:
+        if not table.name.lower().endswith(".gz"):
+            yield stored
+            return
+        refuse_plain(stored.read(HEAD_BYTES), table.name)
+        stored.seek(0)
+        with gzip.open(stored) as stream:
+            yield cast("BinaryIO", stream)
 
 
 @contextmanager
@@ -125,10 +141,7 @@ def _bounded(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[l
 
 def _read_csv(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[Block]:
     records = CsvRecords(stream)
-    columns = records.header(expected) or list(expected)
-    if len(set(columns)) < len(columns):
-        msg = f"{name}: the header repeats a name: {', '.join(columns)}."
-        raise SourceError(msg, hint="Rename the column, so that it is clear which one is meant.")
+    columns = column_names(records.header(expected) or expected, name)
     done = 0
     for chunk in _bounded(records, lambda item: item.size):
         good = [record for record in chunk if not isinstance(record, Reject)]
@@ -148,6 +161,7 @@ def _read_csv(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[
 
 def _read_jsonl(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[Block]:
     columns: list[str] = []
+    names: list[str] = []
     number = 0
     for lines in _bounded(iter(lambda: read_line(stream), b""), len):
         numbers, objects, rejects = [], [], []
@@ -162,10 +176,11 @@ def _read_jsonl(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterato
             entries = (entry for found in objects for entry in found.items())
             seen = dict.fromkeys(key for key, cell in entries if isinstance(cell, _SCALARS))
             columns = list(dict.fromkeys([*(name for name in expected if name in seen), *seen]))
+            names = column_names(columns, name)
         ignored = sorted({key for found in objects for key in found} - set(columns))
         data = {
-            c: pl.Series(c, [_as_text(found.get(c)) for found in objects], pl.String)
-            for c in columns
+            called: pl.Series(called, [_as_text(found.get(key)) for found in objects], pl.String)
+            for called, key in zip(names, columns, strict=True)
         }
         at = pl.Series(numbers, dtype=pl.UInt64)
         yield Block(pl.DataFrame(data), at, rejects, sum(map(len, lines)), ignored, objects)
@@ -181,7 +196,8 @@ def _json_object(line: bytes, expected: Sequence[str]) -> dict[str, Any] | str:
         parsed = json.loads(line, parse_constant=_no_constant)
         line.decode("utf-8")
         # This finds lone surrogates, which are no text.
-        json.dumps(parsed, ensure_ascii=False).encode("utf-8")
+        # …and numbers beyond float64, which would be written as Infinity: no JSON.
+        json.dumps(parsed, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeError:
         return "invalid_utf8"
     except (ValueError, RecursionError):
@@ -197,8 +213,11 @@ def _no_constant(name: str) -> None:
 
 
 def _as_text(value: object) -> str | None:
-    if value is None or not isinstance(value, _SCALARS):
+    """Return a cell as text; a list or an object in a column of text as its JSON."""
+    if value is None:
         return None
+    if not isinstance(value, _SCALARS):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
@@ -209,12 +228,15 @@ def _read_parquet(table: Table, *, as_text: bool) -> Iterator[Block]:
         msg = f"{table.name}: Parquet inside an archive is not read."
         raise SourceError(msg, hint="Unpack the archive and pass the folder.")
     try:
+        with table.path.open("rb") as start:
+            refuse_disguised(start.read(HEAD_BYTES), table.name, ".parquet")
         file = open_table(table.path)
     except DataError as error:
-        raise SourceError(error.message) from error
+        raise SourceError(error.message, hint=error.hint) from error
     with file:
         flat = [f.name for f in file.schema_arrow if not (as_text and pa.types.is_nested(f.type))]
         ignored = sorted(set(file.schema_arrow.names) - set(flat))
+        _refuse_unreadable(file.schema_arrow, flat, table.name)
         rows = max(file.metadata.num_rows, 1)
         done = 0
         for frame in _batches(file, flat, table.name):
@@ -228,10 +250,20 @@ def _read_parquet(table: Table, *, as_text: bool) -> Iterator[Block]:
             raise _empty(table.name)
 
 
+def _refuse_unreadable(schema: pa.Schema, columns: Sequence[str], name: str) -> None:
+    """Raise SourceError for columns of types at which the libraries below give up."""
+    wide = [column for column in columns if "decimal256" in str(schema.field(column).type)]
+    if wide:
+        msg = f"{name}: the column {' and '.join(wide)} holds decimals of more than 38 digits."
+        raise SourceError(msg, hint="Write it as decimal128, float or text, or leave it out.")
+
+
 def _batches(file: pq.ParquetFile, columns: Sequence[str], name: str) -> Iterator[pl.DataFrame]:
+    names = column_names(columns, name)
     try:
         for batch in file.iter_batches(BLOCK_ROWS, columns=list(columns)):
-            yield pl.DataFrame(pl.from_arrow(batch))
+            batch.validate(full=True)  # text that is none, before polars trusts it
+            yield pl.DataFrame(pl.from_arrow(batch.rename_columns(names)))
     except (pa.ArrowException, OSError, pl.exceptions.PolarsError) as error:
         msg = f"{name} is damaged or holds what cannot be read: {str(error).splitlines()[0]}."
         raise SourceError(msg, hint="Write the file again, or leave the column out.") from error

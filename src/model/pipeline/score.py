@@ -8,10 +8,10 @@ cannot be read are written to OUT.rejected.jsonl with a reason.
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -24,29 +24,29 @@ from src.model.core.labels import label_names
 from src.model.core.models import load_model
 from src.model.core.names import CHAMPION
 from src.model.core.served_model import ServedModel
-from src.model.core.settings import Settings
 from src.model.files.csv_records import Reject
 from src.model.files.lease import machine_lock
 from src.model.files.readers import Block, read_table, table_at
+from src.model.files.review_columns import ADDED, Columns, refuse_taken
 from src.model.files.storage import LocalStorage
 from src.model.files.writers import format_of, frame_writer
 from src.model.tracking.base import resolve
 
-ADDED = (
-    pa.field("label", pa.large_string()),
-    pa.field("probability", pa.float64()),
-    pa.field("model_version", pa.int64()),
-)
 _SCORE_ROWS = 5_000
 
 
 class ScoreResult(Result):
-    """Rows scored and rows that could not be read; columns that were not carried along."""
+    """Rows scored and rows that could not be read, and what was made of the columns.
+
+    `title_column` and `text_column` were judged; `ignored_columns` were not carried along.
+    """
 
     step: Literal["score"] = "score"
     rows: int
     rejected: int
     model_version: int
+    title_column: str | None
+    text_column: str | None
     ignored_columns: list[str]
 
 
@@ -67,13 +67,14 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     ending = _refuse_odd_paths(args.input, args.output)
     first = next(read_table(table_at(args.input), (), as_text=False))
-    columns = Columns.of(first.rows, args.input, context.settings)
+    columns = Columns.of(first.rows, args.input, context.settings.source)
     version = resolve(context.registry, args.model_version)
     model = load_model(context.registry.fetch(version))
     given = first.rows.head(0).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
     schema = pa.schema([*given, *ADDED])
     storage, rejected = LocalStorage(args.output.parent), _rejected(args.output).name
     ignored: set[str] = set()
+    reasons = Counter[str]()
     with (
         machine_lock(f"score into {args.output.name}", str(args.output.resolve())),
         storage.writing(args.output.name) as path,
@@ -82,30 +83,46 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         rejected_path.open("w", encoding="utf-8") as aside,
         context.progress("Scoring") as advance,
     ):
-        rows = lost = 0
+        rows = 0
         for block in read_table(table_at(args.input), columns.needed, as_text=False):
+            columns.refuse_late(set(block.ignored) - set(first.ignored), args.input)
             frame = scored(block, columns, model, version.number)
             writer.write(frame, _with_scores(block, frame, args.input))
             _write_rejects(aside, block.rejects)
-            rows, lost = rows + block.rows.height, lost + len(block.rejects)
+            rows += block.rows.height
+            reasons.update(reject.reason for reject in block.rejects)
             ignored |= set(block.ignored) if ending != ".jsonl" else set()
             total = args.input.stat().st_size if args.input.suffix != ".gz" else None
             advance(block.bytes_read, total)
+        _refuse_nothing(rows, reasons, args.input)
+    lost = reasons.total()
     if not lost:
         storage.remove(rejected)
     result = ScoreResult(
         rows=rows,
         rejected=lost,
         model_version=version.number,
+        title_column=columns.title,
+        text_column=columns.text,
         ignored_columns=sorted(ignored),
     )
     text = f"Scored: {rows:,} rows with version {version.number} into {args.output}"
+    text += f"\n  {columns.used}"
     if lost:
         text += f"\n  {lost:,} rows could not be read: {_rejected(args.output)}"
     if ignored:
         names = ", ".join(sorted(ignored))
         text += f"\n  not carried along: {names} (name the output .jsonl to keep them)"
     return Outcome(result, text)
+
+
+def _refuse_nothing(rows: int, reasons: Counter[str], place: Path) -> None:
+    if not rows and reasons:
+        counted = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(4))
+        msg = f"{place} has no row that could be read: {counted}."
+        raise DataError(msg, hint="Look at its first lines; nothing was written.")
+    if not rows:
+        raise DataError(f"{place} has no row.", hint="Pass a file with reviews below its header.")
 
 
 def _rejected(output: Path) -> Path:
@@ -129,54 +146,6 @@ def _refuse_odd_paths(source: Path, target: Path) -> str:
         msg = f"{target} would replace its own input."
         raise UsageError(msg, hint="Give another name for the scored file.")
     return ending
-
-
-@dataclass(frozen=True)
-class Columns:
-    """All columns of the input, and which of them hold title and text."""
-
-    every: tuple[str, ...]
-    title: str | None
-    text: str | None
-
-    @classmethod
-    def of(cls, frame: pl.DataFrame, place: Path, settings: Settings) -> Self:
-        """Find title and text among the columns, in any case; the settings' names come first.
-
-        Raises:
-            DataError: neither is there, one holds no text, or a name we add is taken.
-        """
-        by_name = {name.lower(): name for name in reversed(frame.columns)}
-        titles, texts = (
-            (settings.source.column_title, "title"),
-            (settings.source.column_text, "text", "message"),
-        )
-        title, text = (
-            next((by_name[n.lower()] for n in names if n.lower() in by_name), None)
-            for names in (titles, texts)
-        )
-        if title is None and text is None:
-            there = ", ".join(frame.columns) or "none"
-            msg = f"{place} has no column title, text or message; it has {there}."
-            hint = "Name them so, or name yours in REVIEWS_COLUMN_TITLE and REVIEWS_COLUMN_TEXT."
-            raise DataError(msg, hint=hint)
-        for name in (title, text):
-            kind = frame.schema[name] if name else pl.String()
-            if kind.is_nested() or kind == pl.Binary:
-                msg = f"{place}: the column {name} holds no text but {kind}."
-                raise DataError(msg, hint="Write it as text.")
-        _refuse_taken(frame.columns, place)
-        return cls(tuple(frame.columns), title, text)
-
-    @property
-    def needed(self) -> list[str]:
-        return [name for name in (self.title, self.text) if name]
-
-
-def _refuse_taken(names: Iterable[str], place: Path) -> None:
-    if taken := [field.name for field in ADDED if field.name in names]:
-        msg = f"{place} has the column {' and '.join(taken)} already."
-        raise DataError(msg, hint="Rename it: the scored file adds a column of that name.")
 
 
 def scored(block: Block, columns: Columns, model: ServedModel, version: int) -> pl.DataFrame:
@@ -212,7 +181,7 @@ def _with_scores(block: Block, frame: pl.DataFrame, place: Path) -> list[dict[st
     There are none where the source has no objects.
     """
     for found in block.objects:
-        _refuse_taken(found, place)
+        refuse_taken(found, place)
     added = frame.select(field.name for field in ADDED).iter_rows(named=True)
     return [{**row, **more} for row, more in zip(block.objects, added, strict=False)]
 

@@ -1,6 +1,7 @@
 """What is ingested and how it is read, and what may be wrong with it."""
 
 import json
+import re
 from typing import Any
 
 from pydantic import field_validator
@@ -9,8 +10,22 @@ from src.model.core.settings.group import Group, Positive, Share, setting
 
 LABEL_PRESETS: dict[str, dict[str, str]] = {
     "polarity": {"1": "negative", "2": "positive"},
+    "binary": {"0": "negative", "1": "positive"},
+    "words": {"negative": "negative", "positive": "positive", "neutral": "drop"},
     "stars": {"1": "negative", "2": "negative", "3": "drop", "4": "positive", "5": "positive"},
 }
+
+WHOLE_NUMBER = r"^(-?\d+)\.0+$"
+"""A whole number with a decimal point, as JSON and Parquet have them where some are missing."""
+
+
+def label_key(value: str) -> str:
+    """Return a label as it is looked up: without blanks, in lower case, 5 for 5.0.
+
+    >>> label_key(" Positive "), label_key("5.0")
+    ('positive', '5')
+    """
+    return re.sub(WHOLE_NUMBER, r"\1", value.strip().lower())
 
 
 class SourceSettings(Group):
@@ -26,8 +41,8 @@ class SourceSettings(Group):
     column_text: str = setting("text", "Column that holds the review's text.")
     labels: dict[str, str] = setting(
         LABEL_PRESETS["polarity"],
-        "`polarity` (1, 2), `stars` (1-2, 4-5; 3 dropped), or JSON: value to negative, positive or "
-        "drop.",
+        "`polarity` (1, 2), `binary` (0, 1), `words`, `stars` (1-2, 4-5; 3 dropped), or JSON: "
+        "value to negative, positive or drop.",
     )
     test_share: Share = setting(
         0.1, "Rows held out where a source has no test file, by hash of row_id."
@@ -66,7 +81,11 @@ class SourceSettings(Group):
         if not {"negative", "positive"} <= set(value.values()):
             msg = "must map something to negative and something to positive"
             raise ValueError(msg)
-        return value
+        looked_up = {label_key(label): meaning for label, meaning in value.items()}
+        if len(looked_up) < len(value):
+            msg = "names one label twice: capitals, blanks around it and .0 make no difference"
+            raise ValueError(msg)
+        return looked_up
 
 
 class QualitySettings(Group):

@@ -1,12 +1,15 @@
 """Where reviews come from: a source ends as a train table and, if it has one, a test table."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from src.model.core.errors import UsageError
+from src.model.core.errors import SourceError, UsageError
+from src.model.core.redact import without_secrets
 from src.model.core.settings import Settings
 from src.model.data.sources.files import Source, source_in
 from src.model.data.sources.kaggle import fetch_kaggle
+from src.model.data.sources.kept import forget
 from src.model.data.sources.s3 import fetch_s3
 from src.model.data.sources.web import fetch_web
 
@@ -33,14 +36,22 @@ def open_source(spec: str, settings: Settings, progress: Callable[..., None]) ->
     """
     scheme, separator, rest = spec.partition(":")
     if scheme == "kaggle" and separator:
-        path = fetch_kaggle(rest)
-    elif scheme in {"http", "https"} and rest.startswith("//"):
-        path = fetch_web(spec, settings.cache_dir, progress)
-    elif scheme == "s3" and rest.startswith("//"):
-        path = fetch_s3(rest.removeprefix("//"), settings)
-    elif rest.startswith("//"):
-        msg = f"{spec}: the scheme {scheme} is not known."
+        return source_in(fetch_kaggle(rest))
+    if scheme in {"http", "https"} and rest.startswith("//"):
+        return _copied(fetch_web(spec, settings.cache_dir, progress))
+    if scheme == "s3" and rest.startswith("//"):
+        return _copied(fetch_s3(rest.removeprefix("//"), settings))
+    if rest.startswith("//"):
+        msg = f"{without_secrets(spec)}: the scheme {scheme} is not known."
         raise UsageError(msg, hint=f"Known are {', '.join(SCHEMES)}.")
-    else:
-        path = Path(spec)
-    return source_in(path)
+    return source_in(Path(spec))
+
+
+def _copied(path: Path) -> Source:
+    """Return the tables in a copy of ours, which goes where there are none."""
+    try:
+        return replace(source_in(path), fetched=True)
+    except SourceError:
+        for copy in [path] if path.is_file() else path.iterdir():
+            forget(copy)
+        raise

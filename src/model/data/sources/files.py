@@ -1,25 +1,40 @@
 """Local files, folders and zip archives as sources."""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from src.model.core.errors import SourceError
-from src.model.files.readers import FORMATS, Table, table_at
+from src.model.data.sources.kept import forget
+from src.model.files.readers import FORMATS, Block, Table, read_table, table_at
 
 
 @dataclass(frozen=True)
 class Source:
     """The tables of a source and the files they come from.
 
-    Without `test` some train rows are held out.
+    Without `test` some train rows are held out. Where `fetched`, the files are copies of ours.
     """
 
     train: Table
     test: Table | None
     files: tuple[Path, ...]
+    fetched: bool = False
+
+    def blocks(self, table: Table, expected: Sequence[str]) -> Iterator[Block]:
+        """Yield a table's blocks as `read_table` does; what it refuses is not kept in the cache."""
+        try:
+            yield from read_table(table, expected)
+        except SourceError:
+            self.forget()
+            raise
+
+    def forget(self) -> None:
+        """Delete the copies of what was fetched, so that they are fetched anew."""
+        for path in self.files if self.fetched else ():
+            forget(path)
 
 
 def source_in(path: Path) -> Source:

@@ -7,9 +7,11 @@ from pathlib import Path
 import obstore
 from obstore.store import S3Store
 
+from src.model.core.disk import saying_what_failed
 from src.model.core.errors import SourceError
 from src.model.core.s3 import s3_store, saying_what_s3_said
 from src.model.core.settings import Settings
+from src.model.data.sources.kept import is_kept, note
 from src.model.files.readers import FORMATS
 from src.model.files.s3_storage import fetch
 
@@ -37,8 +39,10 @@ def fetch_s3(name: str, settings: Settings) -> Path:
     folder = settings.cache_dir / "s3" / hashlib.sha256(identity.encode()).hexdigest()[:16]
     for meta in found:
         target = folder / Path(meta["path"]).name
-        if not target.exists() or target.stat().st_size != meta["size"]:
+        if not is_kept(target):
             fetch(store, f"s3://{bucket}/{meta['path']}", meta["path"], target)
+            with saying_what_failed(target):
+                note(target)
     alone = len(found) == 1 and found[0]["path"] == key
     return folder / Path(key).name if alone else folder
 

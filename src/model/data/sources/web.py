@@ -11,6 +11,7 @@ import requests
 from src.model.core.disk import saying_what_failed
 from src.model.core.errors import NetworkError, SourceError, UsageError
 from src.model.core.redact import without_secrets
+from src.model.data.sources.kept import is_kept, note
 
 _TIMEOUT = (10, 60)
 _WORDS = {
@@ -20,6 +21,7 @@ _WORDS = {
     "ReadTimeout": "the server stopped answering",
     "SSLError": "its certificate cannot be trusted",
 }
+_PAGES = {"text/html", "application/xhtml+xml"}
 _CHUNK = 1 << 16  # what a download that breaks off can lose
 
 
@@ -30,7 +32,7 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
 
     Raises:
         NetworkError: the server cannot be reached, refuses, or breaks off.
-        SourceError: the address names no file.
+        SourceError: the address names no file, or leads to a web page.
     """
     try:
         name = Path(urlsplit(url).path).name
@@ -42,7 +44,7 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
     folder = cache_dir / "web" / hashlib.sha256(url.encode()).hexdigest()[:16]
     target, partial, notes = folder / name, folder / f".{name}.part", folder / f".{name}.json"
     with saying_what_failed(folder):
-        if target.exists():
+        if is_kept(target):
             return target
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -56,6 +58,7 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
             )
             raise NetworkError(msg, hint=hint) from None
         partial.replace(target)
+        note(target)
         notes.unlink(missing_ok=True)
     return target
 
@@ -72,6 +75,7 @@ def _download(url: str, partial: Path, notes: Path, progress: Callable[..., None
             partial.unlink()
             return _download(url, partial, notes, progress)
         response.raise_for_status()
+        _refuse_page(response, url)
         resumed = response.status_code == requests.codes.partial_content
         have = have if resumed else 0
         validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
@@ -90,6 +94,13 @@ def _download(url: str, partial: Path, notes: Path, progress: Callable[..., None
             msg = f"the server broke off after {partial.stat().st_size:,} of {total:,} bytes"
             raise requests.ConnectionError(msg)
     return None
+
+
+def _refuse_page(response: requests.Response, url: str) -> None:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind in _PAGES:
+        msg = f"{without_secrets(url)} is a web page ({kind}), and no table of reviews."
+        raise SourceError(msg, hint="It may ask for a login; take the address of the file itself.")
 
 
 def _validator(notes: Path) -> str:

@@ -1,0 +1,155 @@
+"""What a file really is, told by its first bytes, where its name says something else.
+
+A web page saved as reviews.csv, a Git LFS pointer, a spreadsheet: read as what their names say they
+become thousands of broken rows and a message about damage. Each is named by what it is instead.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from src.model.core.errors import SourceError
+
+HEAD_BYTES = 1 << 16
+"""So much of a file is looked at."""
+
+_GZIP = b"\x1f\x8b"
+_MAGIC = (
+    (_GZIP, "gzip", "Give it an ending in .gz."),
+    (b"PK\x03\x04", "a zip archive or a spreadsheet", "Name it .zip, or save the sheet as CSV."),
+    (b"PAR1", "Parquet", "Give it the ending .parquet."),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save the sheet as CSV, in UTF-8."),
+    (b"%PDF", "a PDF", "Export the table that is in it as CSV."),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "Decompress it (zstd -d)."),
+    (b"\xfd7zXZ", "compressed with xz", "Decompress it (xz -d)."),
+    (b"BZh", "compressed with bzip2", "Decompress it (bzip2 -d)."),
+    (b"7z\xbc\xaf", "a 7-Zip archive", "Unpack it."),
+    (b"SQLite format 3\0", "a SQLite database", "Export the table as CSV."),
+    (b"ARROW1", "an Arrow file", "Write it as Parquet."),
+)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_LFS = b"version https://git-lfs"
+_PAGE = re.compile(rb"<(!doctype html|html|head|body|\?xml)", re.IGNORECASE)
+_ARRAY = re.compile(rb"\[\s*[\[{\]]")
+_QUOTED = re.compile(rb'"[^"]*"')
+_SEPARATORS = ((b"\t", 1, "tab separated"), (b";", 2, "separated by semicolons"))
+_MOST_LINES = 20
+_MANY, _OFTEN = 2, 0.1  # so many lines, and such a share of all, are no accident in a row
+
+
+class Disguise(NamedTuple):
+    """What a file is, and what to do about it."""
+
+    what: str
+    hint: str
+
+
+def refuse_plain(head: bytes, name: str) -> None:
+    """Raise SourceError where the first bytes of a file whose name ends in .gz are not gzip's."""
+    if head and not head.startswith(_GZIP):
+        found = disguise(head, "")
+        what = f"{found.what}, not" if found else "not"
+        msg = f"{name} is {what} gzipped although it ends in .gz."
+        raise SourceError(msg, hint=found.hint if found else "Take .gz off its name.")
+
+
+def refuse_disguised(head: bytes, name: str, kind: str) -> None:
+    """Raise SourceError where the first bytes of the file `name` are not those of its `kind`.
+
+    `kind` is `.csv`, `.jsonl` or `.parquet`; `head` its first `HEAD_BYTES`, decompressed.
+    """
+    if found := disguise(head, kind):
+        if head.startswith(_GZIP) and name.lower().endswith(".gz"):
+            found = Disguise("gzip inside gzip", "Decompress it once.")
+        msg = f"{name} is {found.what}, and not what its ending says."
+        raise SourceError(msg, hint=found.hint)
+
+
+def disguise(head: bytes, kind: str) -> Disguise | None:
+    r"""Return what the first bytes really are, or None where nothing speaks against `kind`.
+
+    >>> disguise(b"polarity\ttitle\ttext\n", ".csv").what
+    'tab separated'
+    >>> disguise(b"polarity,title,text\n", ".csv") is None
+    True
+    """
+    for magic, what, hint in _MAGIC:
+        if head.startswith(magic) and what.lower() != kind.removeprefix("."):
+            return Disguise(what, hint)
+    if head.startswith(_UTF_16) or head.count(0) * 3 > len(head):
+        return Disguise("text in UTF-16 or UTF-32", "Save it as UTF-8.")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(_LFS):
+        return Disguise("a Git LFS pointer", "Fetch what it points to: git lfs pull.")
+    if _PAGE.match(text):
+        hint = "Open it: it may ask for a login, or be an error; then download the file itself."
+        return Disguise("a web page", hint)
+    if kind == ".parquet":
+        return None
+    lines = _whole_lines(text, cut=len(head) >= HEAD_BYTES)
+    return _other_table(text, lines, kind) or _other_encoding(lines)
+
+
+def _whole_lines(text: bytes, *, cut: bool) -> list[bytes]:
+    """Return the lines that are not blank, without the last where the head may end within it."""
+    lines = text.splitlines()
+    return [line for line in (lines[:-1] if cut else lines) if line.strip()]
+
+
+def _other_table(text: bytes, lines: Sequence[bytes], kind: str) -> Disguise | None:
+    if _ARRAY.match(text):
+        hint = "Write one object a line: jq -c '.[]' IN > OUT.jsonl."
+        return Disguise("a JSON array", hint)
+    objects = sum(map(_is_object, lines[:_MOST_LINES]))
+    if kind == ".csv":
+        if lines and objects == len(lines[:_MOST_LINES]):
+            return Disguise("JSON Lines", "Give it the ending .jsonl.")
+        return _other_separator(lines[:_MOST_LINES])
+    if lines and not objects and text.startswith(b"{"):
+        hint = "Write one object a line: jq -c . IN > OUT.jsonl."
+        return Disguise("one JSON document over several lines", hint)
+    if lines and not objects:
+        return Disguise("no JSON Lines: none of its first lines is a JSON object", "Look into it.")
+    return None
+
+
+def _is_object(line: bytes) -> bool:
+    if not line.lstrip().startswith(b"{"):
+        return False
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _other_separator(lines: Sequence[bytes]) -> Disguise | None:
+    """Return another separator than the comma that every line has equally often."""
+    bare = [_QUOTED.sub(b"", line) for line in lines]
+    if not bare or _often(bare, b",") > 0:
+        return None
+    for separator, least, what in _SEPARATORS:
+        if _often(bare, separator) >= least:
+            return Disguise(what, "Save it with commas between the cells, texts in quotes.")
+    return None
+
+
+def _often(lines: Sequence[bytes], separator: bytes) -> int:
+    """Return how often each line has the separator, or 0 where they differ."""
+    counts = {line.count(separator) for line in lines}
+    return counts.pop() if len(counts) == 1 else 0
+
+
+def _other_encoding(lines: Sequence[bytes]) -> Disguise | None:
+    beyond = [line for line in lines if not line.isascii()]
+    if len(beyond) < max(_MANY, _OFTEN * len(lines)) or any(map(_is_utf8, beyond)):
+        return None
+    return Disguise("text in Windows-1252 or another encoding of one byte", "Save it as UTF-8.")
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
