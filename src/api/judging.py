@@ -13,7 +13,7 @@ from src.api.metrics import Metrics, observe_all
 from src.api.model_store import ModelSlot, Served
 from src.api.problems import Problem
 from src.api.schemas import Review
-from src.model.core.labels import Label, label_names
+from src.model.core.labels import Answer, label_names
 from src.model.core.prediction_row import PredictionRow, Role
 from src.model.core.settings import ApiSettings
 
@@ -23,7 +23,7 @@ _WHOLE = 1 << 32
 class Verdict(NamedTuple):
     """What a model says of one review, and of how it read it; see `core.reading`."""
 
-    label: Label
+    label: Answer
     confidence: float
     probability: float
     abstained: bool

@@ -7,6 +7,7 @@ from pydantic.config import JsonDict, JsonValue
 
 MAX_TITLE, MAX_MESSAGE, MAX_BATCH = 1_000, 50_000, 1_000
 Label = Literal["negative", "positive"]
+Answer = Literal["negative", "positive", "undecided"]
 
 _EXAMPLE: JsonDict = {
     "title": "Broke in a day",
@@ -106,7 +107,7 @@ class Explanation(BaseModel):
 class Prediction(BaseModel):
     """The verdict on one review."""
 
-    label: Label
+    label: Answer = Field(description="`undecided` where the model knows no word of the review.")
     confidence: float = Field(ge=0.5, le=1, description="Probability of the label.")
     probability: float = Field(ge=0, le=1, description="Probability of positive.")
     abstained: bool = Field(
@@ -120,7 +121,7 @@ class Prediction(BaseModel):
 class BatchItem(BaseModel):
     """The verdict on one review of a batch and the version that gave it, or why there is none."""
 
-    label: Label | None = None
+    label: Answer | None = None
     confidence: float | None = None
     probability: float | None = None
     abstained: bool | None = None

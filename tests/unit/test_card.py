@@ -25,7 +25,7 @@ TRAINING = training(
     fingerprint="f" * 64,
 )
 DESCRIPTION = {
-    "format": 1,
+    "format": 2,
     "learner": "hashed",
     "sha256": {"m.bin": "b" * 64},
     "band": [0.3, 0.7],

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 from src.model.core.digest import sha256
 from src.model.core.errors import ModelError
+from src.model.core.labels import label_names
 from src.model.core.models import load_artifact, load_model
 from src.model.core.models.hashed import SentimentClassifier, Shape
 from src.model.core.ragged import inverse_roots, row_shares, row_sums
@@ -48,7 +49,7 @@ def test_contributions_add_up_to_the_logit(title: str, text: str) -> None:
 
     assert logit == pytest.approx(found.log_odds, abs=1e-6)
     assert found.exact
-    assert SHAPE.intercept == found.intercept
+    assert (SHAPE.intercept if logit else 0.0) == found.intercept
     assert clean(title, text) == found.review
     assert {part.ngram for part in found.contributions} <= set(ngrams(title, text, 3))
 
@@ -142,14 +143,18 @@ def test_the_band_abstains_strictly_inside() -> None:
     assert probability.tolist() == banded.probability.tolist()
     assert [low < value < high for value in probability.tolist()] == banded.abstained.tolist()
     assert {lower, upper} == set(probability[banded.abstained].tolist())
-    assert not MODEL.reshaped(band=(0.5, 0.5)).read(TEXTS, TEXTS).abstained.any()
+    none = MODEL.reshaped(band=(0.5, 0.5)).read(TEXTS, TEXTS)
+    assert (none.probability == 0.5).tolist() == none.abstained.tolist()
 
 
-def test_an_unknown_review_has_the_intercept_alone() -> None:
-    """Without any n-gram the prior decides."""
+def test_a_review_that_nothing_is_known_of_is_undecided() -> None:
+    """Without any n-gram that has a weight, the intercept alone is no answer."""
     empty = MODEL.read([], [])
+    nothing = MODEL.read(["", "\x1f"], ["", "\u200b"])
 
-    assert [SHAPE.intercept] * 2 == MODEL.logits(["", "\x1f"], ["", "😀"]).tolist()
+    assert ["undecided"] * 2 == label_names(nothing.probability)
+    assert [True] * 2 == nothing.abstained.tolist()
+    assert 0.0 == MODEL.explain("", "\u200b").log_odds
     assert {(0,)} == {getattr(empty, field.name).shape for field in dataclasses.fields(empty)}
 
 
@@ -183,7 +188,7 @@ def test_pruning_a_model_of_zeros_and_below_its_least_size() -> None:
     """Nothing to scale is no error; too few bytes for any model are one."""
     empty = SentimentClassifier(np.zeros(1 << BITS, np.float16), SHAPE)
 
-    assert [SHAPE.intercept] == empty.pruned(100_000).logits(["a"], ["b"]).tolist()
+    assert [0.0] == empty.pruned(100_000).logits(["a"], ["b"]).tolist()
     with pytest.raises(ModelError, match="cannot be smaller than"):
         MODEL.pruned(20_000)
 

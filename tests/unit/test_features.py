@@ -13,7 +13,9 @@ BITS, N = 22, 3
 WORDS = st.sampled_from(
     ["good", "Not", "it's", "it’s", "!", "?!", "5", " ", "  ", "\\n", "&amp;", "&", "&eacute;t",
      '""', "Größe", "İ", "ΣΑΣ", "本", "👍🏽", "e\u0301", "\u0301", "\0", "\x1f", "_", "ﬁ",
-     "\ud7ff", "a" * 300, "…", ".", ",", "\u2003"]
+     "\ud7ff", "a" * 300, "…", ".", ",", "\u2003",
+     "★", ":)", ":", "-(", ")", "<3", "<br />", "<", "<b",
+     ">", "don`t", "`", "don´t", "\u00ad", "\u200b", "â€™", "[[ASIN:B0 x]]", "="]
 )  # fmt: skip
 FIELD = st.lists(WORDS, max_size=12).map("".join) | st.text(max_size=30)
 REVIEWS = st.lists(st.tuples(FIELD, FIELD), max_size=8)

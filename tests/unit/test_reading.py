@@ -27,7 +27,9 @@ TFIDF = TfidfClassifier(["good"], np.ones(1), np.ones(1), 0.0)
 PIECES = st.sampled_from(
     ["the", "The", "tHe", "thé", "th", "them", "i", "I", "İ", "he", "she", "at", "was", "wasn't",
      "it's", "it’s", "good", "!", "?!", ".", ",", " ", "  ", "\\n", "&amp;", "&", "&eacute;t", '""',
-     "本", "👍🏽", "e\u0301", "\0", "\x1f", "_", "5", "is", "-", "&quot;"]
+     "本", "👍🏽", "e\u0301", "\0", "\x1f", "_", "5", "is", "-", "&quot;",
+     "★", ":)", ":", "-(", ")", "<3", "<br />", "<", "<b",
+     ">", "don`t", "`", "don´t", "\u00ad", "\u200b", "â€™", "[[ASIN:B0 x]]", "="]
 )  # fmt: skip
 FIELDS = st.lists(PIECES, max_size=15).map("".join) | st.text(max_size=40)
 

@@ -60,7 +60,7 @@ def assert_refused(folder: Path, said: str) -> None:
     ("name", "value", "said"),
     [
         ("format", GONE, "is damaged"),
-        ("format", "1", "has format '1'; this version of the program reads format 1"),
+        ("format", "1", "has format '1'; this version of the program reads format 2"),
         ("learner", GONE, "wrongly: learner"),
         ("learner", ["hashed"], "wrongly: learner"),
         ("reader", 3, "wrongly: reader"),
@@ -132,9 +132,9 @@ def test_a_description_out_of_its_bounds_is_refused(
         b"7",
         b"\xff\xfe",
         b"[" * 100_000,
-        b'{"format": 1, "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"format": 1, "sha256": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}",
-        b'{"format": 1, "slope": ' + b"9" * 5_000 + b"}",
+        b'{"format": 2, "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"format": 2, "sha256": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}",
+        b'{"format": 2, "slope": ' + b"9" * 5_000 + b"}",
     ],
     ids=lambda content: repr(content[:30]),
 )
@@ -226,7 +226,7 @@ def test_records_do_not_change() -> None:
 
 def test_a_problem_is_told_without_the_value() -> None:
     """The place and what is wrong with it, never what stood there."""
-    given = {"format": 1, "learner": "hashed", "sha256": {"a": ["s3cret"]}}
+    given = {"format": 2, "learner": "hashed", "sha256": {"a": ["s3cret"]}}
     with pytest.raises(ValidationError) as caught:
         Description.model_validate(given)
 

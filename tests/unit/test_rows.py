@@ -45,4 +45,4 @@ def test_a_share_of_nothing_and_of_everything() -> None:
 
 def test_half_is_positive() -> None:
     """The threshold itself counts as positive."""
-    assert ["negative", "positive", "positive"] == label_names(np.array([0.49, 0.5, 1.0]))
+    assert ["negative", "undecided", "positive"] == label_names(np.array([0.49, 0.5, 1.0]))

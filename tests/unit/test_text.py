@@ -20,7 +20,8 @@ from src.model.core.text import (
 PIECES = st.sampled_from(
     ["&", "amp;", "#38;", "#x26;", "lt;", ";", "\\", "n", '"', '""', " ", "\u0301", "a", "é",
      "\uff06", "´", "\x1f", "\x85", "ﷺ", "&am", "#112;", "\0", "\uff3c", "&quot;", "&#35;",
-     "\u2003", "&nbsp;", "😀", "👍🏽"]
+     "\u2003", "&nbsp;", "😀", "👍🏽", "<", "br", " />", "<br />", ">", "[[", "ASIN:", "]]", ":",
+     "-", ")", "(", "<3", "=", "D", "`", "\u2032", "\u00ad", "\u200d", "\ufe0f", "★", "â€™"]
 )  # fmt: skip
 
 SOME = st.text(st.sampled_from("ab IİßΣς'’.!?\"\\n&amp;😀é"), max_size=40)
@@ -33,7 +34,8 @@ SOME = st.text(st.sampled_from("ab IİßΣς'’.!?\"\\n&amp;😀é"), max_size=
         ('a ""quoted"" word', 'a "quoted" word'),
         ("mom &amp; dad", "mom & dad"),
         ("3 &lt; 4 &gt; 2", "3 < 4 > 2"),
-        ("&amp;lt;b&amp;gt;", "<b>"),
+        ("&amp;lt;3 inches&amp;gt;", "\u2764 inches>"),
+        ("5 &amp;lt; 6", "5 < 6"),
         ("caf&eacute; &#233;", "café é"),
         ("ﬁne  ２０", "fine 20"),
         ("  many \t blanks\u00a0here ", "many blanks here"),
@@ -88,7 +90,7 @@ def test_tokens_are_words_and_telling_marks() -> None:
 
 def test_tokens_know_other_scripts_and_typographic_apostrophes() -> None:
     """Words of other scripts are words, and so is one with a curly apostrophe."""
-    assert ["it's", "größe", "本", "é"] == tokens("It’s GRÖßE 本 😀 É")
+    assert ["it's", "größe", "本", "😀", "é"] == tokens("It’s GRÖßE 本😀 É")
 
 
 @given(SOME)

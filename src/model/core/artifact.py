@@ -16,7 +16,8 @@ from src.model.core.digest import sha256
 from src.model.core.errors import ModelError
 from src.model.core.records import Description, Training, first_problem
 
-FORMAT = 1
+FORMAT = 2
+"""Grows with every change of the text path: a model is valid with the one it was trained with."""
 DESCRIPTION = "model.json"
 MAX_DESCRIPTION_BYTES = 4 << 20
 _RETRAIN = "Train again, or choose another version."

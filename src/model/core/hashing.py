@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from src.model.core.text import BORDER, clean_field, folded, has_entity
+from src.model.core.folding import SYMBOLS
+from src.model.core.text import BORDER, clean_field, folded, is_plain
 
 BASE = 0x9E3779B97F4A7C15
 MIX = 0xD6E8FEB86659FD93
@@ -26,7 +27,8 @@ _KIND = bytes(
     _WORD if c >= 128 or chr(c).isalnum() or c == ord("'") else _MARK if chr(c) in "!?.," else 0  # noqa: PLR2004
     for c in range(256)
 )
-_FOREIGN_BLANK = re.compile(r"[^\x00-\x7f\w]")
+_FOREIGN = re.compile(r"[^\x00-\x7f\w]")
+_SYMBOL = re.compile(f"[{SYMBOLS}]")
 
 
 def _powers(base: int, length: int) -> npt.NDArray[np.uint64]:
@@ -151,22 +153,25 @@ def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def _joined(titles: Sequence[str], texts: Sequence[str]) -> bytes:
     """Return all fields, title and text in turn, in UTF-8 and folded, a border before each.
 
-    What is no token is blanked out. Cleaning changes a field's tokens only where it holds an
-    entity, an escape or a character beyond ASCII; only such fields take the slow way.
+    What is no token is blanked out. Cleaning changes a field's tokens only where it holds markup,
+    an emoticon or a character beyond ASCII; only such fields take the slow way.
     """
     fields = [""] * (2 * len(titles))
     fields[0::2], fields[1::2] = titles, texts
     whole = BORDER.join(["", *fields])
-    plain = whole.isascii() and "&" not in whole and "\\" not in whole
-    if plain and whole.count(BORDER) == len(fields):
+    if whole.isascii() and whole.count(BORDER) == len(fields) and is_plain(whole):
         return whole.encode().lower()
     return BORDER.join(["", *map(_prepared, fields)]).encode().lower()
 
 
 def _prepared(field: str) -> str:
-    if field.isascii() and "\\" not in field and BORDER not in field and not has_entity(field):
+    if field.isascii() and BORDER not in field and is_plain(field):
         return field
-    return _FOREIGN_BLANK.sub(" ", folded(clean_field(field)))
+    return _FOREIGN.sub(_symbol_alone, folded(clean_field(field)))
+
+
+def _symbol_alone(match: re.Match[str]) -> str:
+    return f" {match[0]} " if _SYMBOL.match(match[0]) else " "
 
 
 def _token_hashes(data: bytes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint64]]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field, TypeAdapter, ValidationError
 
 from src.model.core.errors import DataError
-from src.model.core.labels import Label
+from src.model.core.labels import Answer, Label
 from src.model.core.records import first_problem
 
 FORMAT = 2
@@ -38,7 +38,7 @@ class PredictionRow(NamedTuple):
     model: str
     version: str
     digest: str
-    label: Label
+    label: Answer
     probability: Share
     abstained: bool
     title_tokens: Count

@@ -86,7 +86,7 @@ class Description(Record):
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
-    format: Literal[1]
+    format: Literal[2]
     learner: str
     reader: str = ""
     labels: tuple[Literal["negative"], Literal["positive"]] = ("negative", "positive")

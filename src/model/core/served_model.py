@@ -65,7 +65,8 @@ class ServedModel(Protocol):
     def read(self, titles: Sequence[str], texts: Sequence[str]) -> Readings:
         """Return what the model makes of n raw or clean reviews.
 
-        A review's reading depends on nothing but the review.
+        A review's reading depends on nothing but the review. Of one that the model knows nothing
+        of, the probability is one half exactly, and the model abstains.
         """
 
     def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:

@@ -10,18 +10,28 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from src.model.core.folding import (
+    SYMBOLS,
+    has_grave_apostrophe,
+    may_have_emoticon,
+    with_faces,
+    with_plain_signs,
+    without_markup,
+)
+
 BORDER = "\x1f"
 """Stands between title and text in a document.
 
 `clean` removes it from the input, so it never occurs in a field.
 """
 
-TOKEN_PATTERN = r"(?:[^\W_]|['\u2019])+|[!?.,]"  # noqa: S105 - a pattern of words
-"""A run of letters, digits and apostrophes, or one mark of punctuation that carries feeling."""
+TOKEN_PATTERN = rf"(?:[^\W_]|['\u2019])+|[!?.,]|[{SYMBOLS}]"
+"""A run of letters, digits and apostrophes, or one mark or symbol that carries feeling."""
 
 _TOKEN = re.compile(TOKEN_PATTERN)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _DOUBLED_QUOTES = re.compile(r'"{2,}')
+_UNNESTED = str.maketrans({"&": " ", "<": " ", "[": " "})
 _MAX_PASSES = 4
 
 
@@ -33,28 +43,33 @@ class Fields(NamedTuple):
 
 
 def clean_field(value: str) -> str:
-    r"""Undo CSV escapes (`\n`, doubled quotes) and HTML entities, apply NFKC, collapse white space.
+    r"""Undo what stands between a review's words and the model.
+
+    CSV escapes (`\n`, doubled quotes), HTML entities and tags go, NFKC is applied, what looks
+    alike becomes one and what nobody sees goes (`folding`), white space collapses.
 
     Idempotent: `clean_field(clean_field(x)) == clean_field(x)`. Undoing one layer can uncover the
     next (`&amp;lt;`), so passes repeat until nothing changes. Text nested deeper than four layers
-    is an attack, not a review: its ampersands go, which leaves nothing to undo and keeps the time
-    linear in the length.
+    is an attack, not a review: its ampersands and angle brackets go, which leaves nothing to undo
+    and keeps the time linear in the length.
     """
-    if value.isascii() and "&" not in value and "\\" not in value and '""' not in value:
+    if value.isascii() and '""' not in value and is_plain(value):
         return " ".join(value.split())
     for _ in range(_MAX_PASSES):
         cleaner = _one_pass(value)
         if cleaner == value:
             return value
         value = cleaner
-    return clean_field(value.replace("&", " "))
+    return clean_field(value.translate(_UNNESTED))
 
 
 def _one_pass(value: str) -> str:
     if "&" in value:
         value = _ENTITY.sub(lambda match: html.unescape(match[0]), value)
+    value = with_plain_signs(value)
     if not value.isascii():
         value = unicodedata.normalize("NFKC", value)
+    value = with_faces(without_markup(value))
     value = value.replace("\\n", " ")
     if '""' in value:
         value = _DOUBLED_QUOTES.sub('"', value)
@@ -143,6 +158,16 @@ def document(title: str, text: str) -> str:
     return f"{fields.title}{BORDER}{fields.text}"
 
 
-def has_entity(field: str) -> bool:
-    """Say whether cleaning would undo an HTML entity in the field."""
-    return "&" in field and _ENTITY.search(field) is not None
+def is_plain(field: str) -> bool:
+    """Say whether an ASCII field surely has the tokens it would have when clean.
+
+    A few looks for single characters, which take a fraction of what one pattern would.
+    """
+    return not (
+        "\\" in field
+        or "<" in field
+        or ("[" in field and "[[" in field)
+        or ("&" in field and _ENTITY.search(field))
+        or has_grave_apostrophe(field)
+        or may_have_emoticon(field)
+    )

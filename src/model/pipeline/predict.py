@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from src.model import command
 from src.model.command import Context, Outcome, Result
 from src.model.core.errors import UsageError
-from src.model.core.labels import Label, label_names
+from src.model.core.labels import Answer, label_names
 from src.model.core.models import load_model
 from src.model.core.names import CHAMPION
 from src.model.core.records import Record
@@ -29,7 +29,7 @@ class PredictResult(Result):
     `words` are the ones that decided most; `abstains` says that the decision is too close to call.
     """
 
-    label: Label
+    label: Answer
     confidence: float
     probability: float
     abstains: bool
@@ -90,7 +90,9 @@ def prediction_text(result: PredictResult) -> str:
     """
     sure = f"{result.confidence:.1%} sure, model version {result.model_version}"
     lines = [f"{result.label} ({sure})"]
-    if result.abstains:
+    if result.label == "undecided":
+        lines = [f"undecided (model version {result.model_version})"]
+    elif result.abstains:
         lines.append("  too close to call: the model abstains from a decision this unsure")
     lines += [f"  {word.weight:+6.2f}  {word.ngram}" for word in result.words]
     if not result.words:

@@ -41,9 +41,11 @@ async function judge() {
 }
 
 function show(found) {
-  $("verdict").textContent = `${found.label}, ${(100 * found.confidence).toFixed(1)} % sure`;
+  const undecided = found.label === "undecided";
+  $("verdict").textContent = undecided ? "undecided: the model knows no word of it"
+    : `${found.label}, ${(100 * found.confidence).toFixed(1)} % sure`;
   $("bar").style.width = `${100 * found.probability}%`;
-  $("abstained").hidden = !found.abstained;
+  $("abstained").hidden = undecided || !found.abstained;
   const { title, message, contributions } = found.explanation;
   $("words").replaceChildren(marked("title", title, contributions), marked("message", message, contributions));
   $("parts").replaceChildren(...contributions.slice(0, SHOWN).map(({ ngram, weight }) => {

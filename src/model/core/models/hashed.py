@@ -2,7 +2,8 @@
 
     logit = intercept + slope / sqrt(m) * (w[b1] + ... + w[bm])
 
-for a review whose m n-grams fall into the buckets b1 to bm. Slope and intercept hold the
+for a review whose m n-grams fall into the buckets b1 to bm, and 0 where the sum is 0: then nothing
+of the review is known, and the intercept alone is no answer. Slope and intercept hold the
 calibration. Weights are float16 and sums are float64, which adds them without rounding: a review's
 logit does not depend on the order of its n-grams, nor on the reviews scored beside it.
 """
@@ -31,6 +32,7 @@ from src.model.core.hashing import (
     ngram_buckets,
     token_chunks,
 )
+from src.model.core.labels import knows_nothing
 from src.model.core.ragged import inverse_roots, row_shares, row_sums
 from src.model.core.reading import Probabilities, Readings, sigmoid, stop_words
 from src.model.core.records import Training, first_problem
@@ -111,7 +113,7 @@ class SentimentClassifier:
         unknown, english = row_shares(tokens.offsets, words == 0, stop_words(tokens))
         return Readings(
             probability=probability,
-            abstained=(probability > low) & (probability < high),
+            abstained=(probability > low) & (probability < high) | knows_nothing(probability),
             title_tokens=tokens.per_field[0::2],
             tokens=tokens.offsets[1:] - tokens.offsets[:-1],
             unknown_share=unknown,
@@ -132,7 +134,8 @@ class SentimentClassifier:
         # Every index is below 2**bits, so clipping changes none; it spares a second look at each.
         weights = self._weights.take(ngrams.indices, mode="clip").astype(np.float64)
         scales = self.shape.slope * inverse_roots(ngrams.offsets)
-        return row_sums(weights, ngrams.offsets) * scales + self.shape.intercept
+        sums = row_sums(weights, ngrams.offsets)
+        return np.where(sums == 0, 0.0, sums * scales + self.shape.intercept)
 
     def explain(self, title: str, text: str) -> Explanation:
         """Return what each distinct n-gram adds to the log-odds; exact.
@@ -142,10 +145,12 @@ class SentimentClassifier:
         review = clean(title, text)
         ngrams = buckets([title], [text], bits=self.shape.bits, n=self.shape.ngrams)
         scale = self.shape.slope * float(inverse_roots(ngrams.offsets)[0])
-        weights = (self._weights[ngrams.indices].astype(np.float64) * scale).tolist()
+        weights = self._weights[ngrams.indices].astype(np.float64)
         places = ngram_places(review, self.shape.ngrams)
-        weighed = [(*named, weight) for named, weight in zip(places, weights, strict=True)]
-        return explanation(review, self.shape.intercept, weighed, exact=True)
+        scaled = (weights * scale).tolist()
+        weighed = [(*named, weight) for named, weight in zip(places, scaled, strict=True)]
+        intercept = self.shape.intercept if weights.sum() else 0.0
+        return explanation(review, intercept, weighed, exact=True)
 
     def reshaped(self, **changes: Any) -> Self:
         """Return the same weights with another calibration or band."""

@@ -3,7 +3,8 @@
     logit = intercept + sum over n-grams t of  coefficient[t] * x[t] / |x|
     x[t] = (1 + log(count of t in the review)) * idf[t]
 
-the sublinear TF-IDF of scikit-learn's `TfidfTransformer`, rows scaled to length 1.
+the sublinear TF-IDF of scikit-learn's `TfidfTransformer`, rows scaled to length 1; 0 where nothing
+of the review is known.
 """
 
 from collections import Counter
@@ -21,6 +22,7 @@ from src.model.core.arrays import Row, read_arrays
 from src.model.core.artifact import Artifact, write_description
 from src.model.core.errors import ModelError
 from src.model.core.hashing import token_chunks
+from src.model.core.labels import knows_nothing
 from src.model.core.reading import Probabilities, Readings, english_shares, sigmoid
 from src.model.core.records import Training, first_problem
 from src.model.core.served_model import Explanation, Kind, explanation
@@ -49,7 +51,10 @@ _LINE = TypeAdapter(Line)
 
 
 class TfidfClassifier:
-    """Thread-safe: nothing in it changes after it is made. It never abstains."""
+    """Thread-safe: nothing in it changes after it is made.
+
+    It abstains only where it knows nothing of a review.
+    """
 
     kind = KIND
 
@@ -84,7 +89,7 @@ class TfidfClassifier:
         per_field = np.concatenate([np.zeros(0, np.int64), *(part.per_field for part in tokens)])
         return Readings(
             probability=probability,
-            abstained=np.zeros(probability.size, np.bool_),
+            abstained=knows_nothing(probability),
             title_tokens=per_field[0::2],
             tokens=per_field[0::2] + per_field[1::2],
             unknown_share=unknown,
@@ -98,7 +103,8 @@ class TfidfClassifier:
 
     def _logit(self, title: str, text: str) -> float:
         _, values = self._weighed(title, text)
-        return self._intercept + float(values.sum())
+        known = float(values.sum())
+        return self._intercept + known if known else 0.0
 
     def _weighed(
         self, title: str, text: str
@@ -125,7 +131,8 @@ class TfidfClassifier:
         places = [p for p in ngram_places(review, NGRAMS) if p[0] in self._number]
         times = Counter(ngram for ngram, _ in places)
         weighed = [(n, place, share[self._number[n]] / times[n]) for n, place in places]
-        return explanation(review, self._intercept, weighed, exact=True)
+        intercept = self._intercept if values.sum() else 0.0
+        return explanation(review, intercept, weighed, exact=True)
 
     def save(self, folder: Path, training: Training | None = None) -> None:
         """Write `model.safetensors`, then `model.json` with its digest and the training's record.
