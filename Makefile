@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
 USER_VARIABLES := source batch batches warm_start ignore_champion trials model_version title message name in out DATA
-$(foreach name,$(USER_VARIABLES),$(eval override $(name) := $$(value $(name))))
+$(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $(variable_))))
 export $(USER_VARIABLES)
 
 # The first Python here that fits; `make setup PYTHON=…` chooses another.

@@ -5,15 +5,20 @@ import ctypes
 import gc
 import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from src.api.security import is_key_name
 from src.model.core.errors import ReviewsError, UsageError
+from src.model.core.proxies import keep_near
 from src.model.core.redact import without_secrets
 from src.model.core.settings import Settings, load_settings
 
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _M_ARENA_MAX = -8  # of malloc.h
+_PARENT_SECONDS = 1.0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,7 +39,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 def make_app() -> object:
     """Return the application of this process's settings; what uvicorn calls in each worker."""
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     return _app(load_settings())
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this worker where the process that started it is gone: nobody would end it then."""
+    while os.getppid() == parent:
+        time.sleep(_PARENT_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _new_key(name: str) -> int:
+    if not is_key_name(name):
+        msg = (
+            f"{name!r} cannot name a key: letters, digits, dots, dashes and underscores, up to 64."
+        )
+        raise UsageError(msg, hint="For example make api-key name=ann.smith.")
     key = secrets.token_urlsafe(32)
     sys.stdout.write(f"{name}:{sha256(key.encode()).hexdigest()}\n")
     sys.stderr.write(
@@ -59,6 +78,7 @@ def _new_key(name: str) -> int:
 
 def _serve(settings: Settings) -> int:
     several = settings.api.workers > 1
+    signal.signal(signal.SIGTERM, _leave)
     with ExitStack() as closing:
         if several:  # one alone needs no folder: its root may be read-only, without any other place
             shared = tempfile.TemporaryDirectory(prefix="reviews-api-")
@@ -66,6 +86,8 @@ def _serve(settings: Settings) -> int:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = closing.enter_context(shared)
         import uvicorn
         from uvicorn.supervisors import Multiprocess
+
+        from src.api.protocol import BoundedProtocol
 
         app = _app(settings)  # a setting that makes no sense ends here, with a sentence
         config = uvicorn.Config(
@@ -80,16 +102,29 @@ def _serve(settings: Settings) -> int:
             timeout_graceful_shutdown=20,
             ws="none",
             loop="uvloop",
-            http="httptools",
+            http=BoundedProtocol,
+            proxy_headers=bool(settings.api.trusted_proxies),
+            forwarded_allow_ips=settings.api.trusted_proxies or None,
         )
         listening = _bound(settings.api.host, settings.api.port)
-        address = f"http://{settings.api.host}:{settings.api.port}"
+        host = f"[{settings.api.host}]" if ":" in settings.api.host else settings.api.host
+        address = f"http://{host}:{settings.api.port}"
         sys.stderr.write(f"Serving on {address} (Ctrl-C ends it)\n")
         if several:
             Multiprocess(config, sockets=[listening]).run()
         else:
             uvicorn.Server(config).run(sockets=[listening])
     return 0
+
+
+def _leave(number: int, _frame: object) -> None:
+    """Leave by way of every `finally`: uvicorn raises the signal again when it has shut down."""
+    raise SystemExit(128 + number)
+
+
+def _end_on_hangup(_number: int, _frame: object) -> None:
+    """End as on SIGTERM, with every row written, where the terminal goes away."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _app(settings: Settings) -> "FastAPI":
@@ -99,7 +134,12 @@ def _app(settings: Settings) -> "FastAPI":
     again: batches take a thirtieth less time so.
     """
     from src.api.app import create_app
+    from src.api.protocol import BoundedProtocol
 
+    BoundedProtocol.head_seconds = settings.api.timeout_seconds
+    BoundedProtocol.max_connections = settings.api.max_connections
+    signal.signal(signal.SIGHUP, _end_on_hangup)
+    keep_near([settings.mlflow.tracking_uri, settings.aws.endpoint_url or ""])
     _share_one_heap()
     app = create_app(settings)
     gc.collect()

@@ -18,8 +18,9 @@ from src.api.model_store import ModelSlot
 from src.api.page import mount_page
 from src.api.prediction_log import PredictionLog, open_sink
 from src.api.problems import Problem, described, problem_response, sentence
+from src.api.rate_limit import RateLimit, open_buckets
 from src.api.routes import Service, router
-from src.api.security import RateLimit, read_keys
+from src.api.security import read_keys
 from src.api.sources import FolderSource, MlflowSource, Source
 from src.model.core.logs import set_up_logs
 from src.model.core.names import CHALLENGER, CHAMPION
@@ -40,9 +41,9 @@ def create_app(settings: Settings) -> FastAPI:
     metrics = Metrics()
     bench = _bench(settings, metrics)
     log = PredictionLog(open_sink(settings), settings.log, metrics)
-    service = Service(
-        bench, log, metrics, ThreadPoolExecutor(_THREADS, "judging"), settings.log.text
-    )
+    limit = RateLimit(settings.api.rate, settings.api.burst, open_buckets())
+    judging = ThreadPoolExecutor(_THREADS, "judging")
+    service = Service(bench, log, metrics, judging, limit, settings.log.text)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -73,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         Edge,
         metrics=metrics,
         keys=read_keys(settings.api.keys_file),
-        limit=RateLimit(settings.api.rate, settings.api.burst),
+        limit=limit,
         max_body_bytes=settings.api.max_body_bytes,
         timeout_seconds=settings.api.timeout_seconds,
     )

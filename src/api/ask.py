@@ -2,12 +2,16 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 
 import httpx
 
 from src.model.core.errors import UnreachableError
+from src.model.core.proxies import is_near
+
+_BARE_IPV6 = re.compile(r"^(https?://)([0-9a-fA-F:]*::?[0-9a-fA-F:.]*?)(:\d+)$")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -23,17 +27,16 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     key = os.environ.get("API_KEY", "")
+    address = _BARE_IPV6.sub(r"\1[\2]\3", args.address.rstrip("/"))
     review = {name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
               for name, value in (("title", args.title), ("message", args.message))}  # fmt: skip
     try:
         headers = {"authorization": f"Bearer {key}"} if key else {}
-        answer = httpx.post(
-            f"{args.address}/api/v1/predict", json=review, headers=headers, timeout=10
-        )
-    except httpx.HTTPError as error:
+        with httpx.Client(timeout=10, trust_env=not is_near(address)) as client:
+            answer = client.post(f"{address}/api/v1/predict", json=review, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError) as error:
         sys.stderr.write(
-            f"error: the API at {args.address} does not answer: {error}\n  Start it with make "
-            "api-run.\n"
+            f"error: the API at {address} does not answer: {error}\n  Start it with make api-run.\n"
         )
         return UnreachableError.exit_code
     sys.stdout.write(answer.text + "\n")

@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from src.api.metrics import Metrics
 from src.api.problems import Problem, problem_response
-from src.api.security import HEADERS, RateLimit, key_owner
+from src.api.rate_limit import RateLimit
+from src.api.security import HEADERS, key_owner
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _GUARDED, _OPEN = "/api/", "/api/v1/health"
@@ -41,6 +42,8 @@ class Edge:
             await self.app(scope, receive, send)
             return
         begun = time.perf_counter()
+        if scope["method"] == "HEAD":  # a GET whose body the server leaves out
+            scope = {**scope, "method": "GET"}
         headers = Headers(scope=scope)
         request_id = _well_formed(headers.get("x-request-id")) or uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
@@ -68,9 +71,11 @@ class Edge:
         path: str = scope["path"]
         if not path.startswith(_GUARDED) or path == _OPEN:
             return
-        caller = f"address {scope['client'][0] if scope.get('client') else 'unknown'}"
         owner = key_owner(_given_key(headers), self.keys) if self.keys else None
-        wait = self.limit.wait(f"key {owner}" if owner else caller)
+        address = scope["client"][0] if scope.get("client") else "unknown"
+        caller = f"key {owner}" if owner else f"address {address}"
+        scope["state"]["caller"] = caller
+        wait = self.limit.wait(caller)
         if wait:
             seconds = str(int(wait) + 1)
             raise Problem(
@@ -86,8 +91,12 @@ class Edge:
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
         """Return the whole body, within its limits of size and time."""
-        if (kind := headers.get("content-type", "").partition(";")[0].strip().lower()) != _JSON:
-            raise Problem(415, f"The body must be {_JSON}, not {kind or 'of no stated type'}.")
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != _JSON:
+            what = "another type" if kind else "no stated type"
+            raise Problem(415, f"The body must be {_JSON} by its Content-Type; it is of {what}.")
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise Problem(415, "Send the body as it is, without a Content-Encoding.")
         announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self.max_body_bytes:
             raise self._too_large()

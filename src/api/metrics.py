@@ -68,6 +68,13 @@ class Metrics:
             ["slot", "result"],
             registry=registry,
         )
+        self.alive = Gauge(
+            "reviews_thread_seen_seconds",
+            "When a thread beside the requests last took its turn, as Unix time",
+            ["thread"],
+            registry=registry,
+            multiprocess_mode="min",
+        )
         self.log_waiting = Gauge(
             "reviews_log_waiting",
             "Rows waiting to be logged",

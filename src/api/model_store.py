@@ -107,6 +107,7 @@ class ModelSlot:
 
     def look(self) -> bool:
         """Ask the source once; load what is new. Return whether the model changed. Never raises."""
+        self.metrics.alive.labels(f"model-{self.name}").set_to_current_time()
         try:
             reference = self.source.latest()
             if reference is None:
@@ -120,6 +121,10 @@ class ModelSlot:
             return self._note("unreachable", error)
         except (ReviewsError, OSError) as error:
             return self._note("refused", error)
+        # The last resort: without this thread the alias would never be followed again.
+        except Exception as error:  # noqa: BLE001
+            structlog.get_logger().error("looking for a model failed", exc_info=True)
+            return self._note("defect", error)
         return self._note("loaded")
 
     def _note(self, result: str, error: Exception | None = None) -> bool:

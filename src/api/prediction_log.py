@@ -10,6 +10,7 @@ lines where they are made, not thousands at a time in the thread.
 
 import gzip
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -32,6 +33,9 @@ Waiting = Row | Callable[[], Row | None]
 """A row, or what returns one when it is its turn, or None for no row."""
 
 _LOOK_SECONDS = 0.25
+_OURS = re.compile(r"\d{4}-\d\d-\d\d/\d{8}T\d{6}-\d+-[0-9a-f]{8}\.jsonl\.gz")
+"""What a part is called; other people's files in the folder are theirs."""
+
 _KEPT_PARTS = 4  # so many parts' bytes are kept for another try when they cannot be written
 _CLEAN_SECONDS = 3_600.0
 _DAY = 86_400.0
@@ -44,7 +48,7 @@ class Sink(Protocol):
         """Store a part, whole or not at all. Raises OSError where that fails."""
 
     def clean(self, older_than_seconds: float) -> None:
-        """Delete parts of that age."""
+        """Delete parts of that age, and nothing that this log has not written."""
 
 
 class FolderSink:
@@ -59,16 +63,21 @@ class FolderSink:
 
     def clean(self, older_than_seconds: float) -> None:
         limit = time.time() - older_than_seconds
-        for path in self._root.glob("*/*.jsonl.gz*"):
+        for path in self._root.glob("*/*.jsonl.gz"):
             with suppress(OSError):
-                if path.stat().st_mtime < limit:
+                if _is_ours(path.parent, path.name) and path.stat().st_mtime < limit:
                     path.unlink()
-        for leftover in self._root.glob(
-            "*/.*.tmp"
-        ):  # of a process that was killed; ours are never an hour old
+        # Left by a process that was killed; those of a living one are never an hour old.
+        for leftover in self._root.glob("*/.*.jsonl.gz.tmp"):
             with suppress(OSError):
-                if leftover.stat().st_mtime < time.time() - _CLEAN_SECONDS:
+                name = leftover.name.removeprefix(".").removesuffix(".tmp")
+                old = leftover.stat().st_mtime < time.time() - _CLEAN_SECONDS
+                if old and _is_ours(leftover.parent, name):
                     leftover.unlink()
+
+
+def _is_ours(folder: Path, name: str) -> bool:
+    return _OURS.fullmatch(f"{folder.name}/{name}") is not None
 
 
 class ObjectSink:
@@ -152,12 +161,20 @@ class PredictionLog:
         ending = False
         while not ending:
             ending = self._stop.wait(min(self._settings.seconds, _LOOK_SECONDS))
-            self._take(len(self._waiting))
-            due = time.monotonic() - self._written_at >= self._settings.seconds
-            if self._lines and (due or self._bytes >= self._settings.part_bytes or ending):
-                self._write()
-            self._metrics.log_waiting.set(len(self._waiting) + len(self._lines))
-            self._clean_sometimes()
+            try:
+                self._turn(ending=ending)
+            # The last resort: without this thread no row would be written any more.
+            except Exception:  # noqa: BLE001
+                structlog.get_logger().error("the prediction log failed", exc_info=True)
+
+    def _turn(self, *, ending: bool) -> None:
+        self._metrics.alive.labels("prediction-log").set_to_current_time()
+        self._take(len(self._waiting))
+        due = time.monotonic() - self._written_at >= self._settings.seconds
+        if self._lines and (due or self._bytes >= self._settings.part_bytes or ending):
+            self._write()
+        self._metrics.log_waiting.set(len(self._waiting) + len(self._lines))
+        self._clean_sometimes()
 
     def _take(self, rows: int) -> None:
         """Turn waiting rows into lines."""

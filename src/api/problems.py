@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
+_KNOWN = "A review has title and message, a batch has reviews, feedback request_id and label."
 
 
 class Problem(Exception):  # noqa: N818 - RFC 9457's own word
@@ -50,12 +51,17 @@ def sentence(errors: Sequence[Mapping[str, str]]) -> str:
 def described(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Return pydantic's errors as field and sentence, without what was sent.
 
-    A review never comes back in an error.
+    Neither a review nor the name of an unknown field ever comes back in an error.
     """
-    return [
-        {
-            "field": ".".join(str(part) for part in error["loc"] if part != "body") or "body",
-            "message": str(error["msg"]).removeprefix("Value error, "),
-        }
-        for error in errors
-    ]
+    return [_described(error) for error in errors]
+
+
+def _described(error: Mapping[str, Any]) -> dict[str, str]:
+    place = [str(part) for part in error["loc"] if part != "body"]
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "json_invalid":
+        reason = error.get("ctx", {}).get("error", "it cannot be parsed")
+        place, message = [], f"The body is no JSON: {reason}, at character {place[-1]}."
+    elif error["type"] == "extra_forbidden":
+        place, message = place[:-1], f"holds a field that is not known here. {_KNOWN}"
+    return {"field": ".".join(place) or "body", "message": message}

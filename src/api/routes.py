@@ -22,6 +22,7 @@ from src.api.metrics import Metrics
 from src.api.model_store import Served
 from src.api.prediction_log import PredictionLog
 from src.api.problems import MEDIA_TYPE, described, sentence
+from src.api.rate_limit import RateLimit
 from src.api.schemas import (
     Accepted,
     Batch,
@@ -47,6 +48,7 @@ class Service:
     log: PredictionLog
     metrics: Metrics
     executor: ThreadPoolExecutor
+    limit: RateLimit
     log_text: bool
 
     async def aside(self, work: Callable[..., _T], *arguments: Any) -> _T:
@@ -151,6 +153,7 @@ async def predict_batch(batch: Batch, request: Request) -> Response:
     Answers come in the order of the reviews, and a bad review fails alone.
     """
     service = _service(request)
+    service.limit.charge(request.state.caller, len(batch.reviews) - 1)  # one was paid on entry
     _ = service.bench.champion  # without one there is nothing to judge by
     body = await service.aside(_batch, service, batch.reviews, request.state.request_id)
     return Json(body)

@@ -1,12 +1,9 @@
-"""Who may ask, and how often."""
+"""Who may ask, and what every answer says to a browser."""
 
 import hashlib
 import hmac
 import re
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 
 from src.model.core.errors import SettingsError
@@ -34,8 +31,8 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 """On every answer. The page loads its own script and style and nothing from elsewhere."""
 
-_LINE = re.compile(r"([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})")
-_MOST_BUCKETS = 10_000
+_NAME = r"[A-Za-z0-9._-]{1,64}"
+_LINE = re.compile(rf"({_NAME}):([0-9a-f]{{64}})")
 
 
 def read_keys(path: Path | None) -> Mapping[str, bytes]:
@@ -71,6 +68,15 @@ def read_keys(path: Path | None) -> Mapping[str, bytes]:
     return keys
 
 
+def is_key_name(name: str) -> bool:
+    """Say whether a key may be called so.
+
+    >>> is_key_name("ann.smith"), is_key_name("ann smith")
+    (True, False)
+    """
+    return re.fullmatch(_NAME, name) is not None
+
+
 def key_owner(key: str, keys: Mapping[str, bytes]) -> str | None:
     """Return the name a key belongs to, or None.
 
@@ -82,31 +88,3 @@ def key_owner(key: str, keys: Mapping[str, bytes]) -> str | None:
         if hmac.compare_digest(digest, known):
             owner = name
     return owner
-
-
-@dataclass
-class RateLimit:
-    """A token bucket for each caller: `rate` requests a second, `burst` at once.
-
-    A rate of 0 lets everything pass.
-
-    Only the callers seen last are remembered, so strangers cannot fill the memory.
-    """
-
-    rate: float
-    burst: int
-    clock: Callable[[], float] = time.monotonic
-    _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
-
-    def wait(self, caller: str) -> float:
-        """Take a token; return 0.0, or the seconds after which there will be one."""
-        if not self.rate:
-            return 0.0
-        now = self.clock()
-        tokens, seen = self._buckets.pop(caller, (float(self.burst), now))
-        tokens = min(self.burst, tokens + (now - seen) * self.rate)
-        allowed = tokens >= 1
-        self._buckets[caller] = (tokens - allowed, now)
-        if len(self._buckets) > _MOST_BUCKETS:
-            self._buckets.popitem(last=False)
-        return 0.0 if allowed else (1 - tokens) / self.rate

@@ -5,6 +5,7 @@ on no file that somebody else could change.
 """
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from src.model.core.names import (
     FINGERPRINT_TAG,
     MODEL_ARTIFACT,
 )
+from src.model.core.proxies import is_near
 from src.model.core.records import Exported, Record, first_problem, test_figures
 from src.model.core.redact import without_secrets
 from src.model.core.settings import MlflowSettings
@@ -35,6 +37,7 @@ Contents = Mapping[str, bytes]
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 _MAX_MODEL_BYTES = 256 << 20
 _MAX_ANSWER_BYTES = 4 << 20
+_ANSWER_SECONDS = 120.0
 _BY_ALIAS = "/api/2.0/mlflow/registered-models/alias"
 _ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
@@ -174,10 +177,19 @@ def _bounded(content: bytes, name: str, limit: int) -> bytes:
 
 
 def _read(answer: httpx.Response, name: str, limit: int) -> bytes:
-    """Return a streamed answer's body. Raises ModelError where it goes beyond the limit."""
+    """Return a streamed answer's body.
+
+    Raises:
+        ModelError: it goes beyond the limit.
+        TrackingError: it takes longer than any model of that size should.
+    """
     parts, size = [], 0
+    until = time.monotonic() + _ANSWER_SECONDS
     for part in answer.iter_bytes():
         size += len(part)
+        if time.monotonic() > until:
+            msg = f"{name} did not arrive within {_ANSWER_SECONDS:g} s: {size:,} bytes are there."
+            raise TrackingError(msg, hint="The model in use goes on being served.")
         if size > limit:
             raise ModelError(f"{name} is larger than {limit:,} bytes.")
         parts.append(part)
@@ -200,10 +212,12 @@ class _Client:
                 headers={"authorization": f"Bearer {token}"} if token and not pair[0] else {},
                 auth=pair if pair[0] else None,
                 verify=str(certificates) if certificates else not settings.tracking_insecure_tls,
+                trust_env=not is_near(settings.tracking_uri),
             )
-        except (OSError, ValueError, httpx.InvalidURL) as error:
+        # What stands in the proxy variables may need a package that is not here.
+        except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
             msg = f"MLflow at {self._shown} cannot be used: {type(error).__name__}"
-            hint = "Check MLFLOW_TRACKING_URI and MLFLOW_TRACKING_SERVER_CERT_PATH."
+            hint = "Check MLFLOW_TRACKING_URI, its certificate and the proxy variables."
             raise TrackingError(msg, hint=hint) from None
 
     def __enter__(self) -> httpx.Client:

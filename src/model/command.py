@@ -27,6 +27,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from src.model.core.errors import ReviewsError, StorageError
 from src.model.core.logs import set_up_logs
+from src.model.core.proxies import keep_near
 from src.model.core.redact import hide, without_secrets
 from src.model.core.settings import Settings, load_settings
 from src.model.files.storage import Storage
@@ -180,6 +181,7 @@ def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None =
         settings = load_settings()
         hide(settings.secrets())
         set_up_logs(settings)
+        keep_near([settings.mlflow.tracking_uri, settings.aws.endpoint_url or ""])
         # Libraries print (MLflow its links, kagglehub its progress); stdout is the answer's alone.
         with _sigterm_raises(), Context(settings) as context, redirect_stdout(sys.stderr):
             outcome = spoken(name, run, args, context)

@@ -95,6 +95,19 @@ def test_variables_of_the_other_targets_are_safe_too(echo: Path) -> None:
     assert not (ROOT / "pwned").exists()
 
 
+def test_no_variable_of_a_caller_is_lost_on_the_way(tmp_path: Path) -> None:
+    """Each one reaches the programs as it was typed, whatever make calls its own variables."""
+    (line,) = re.findall(r"^USER_VARIABLES := (.*)$", MAKEFILE, re.MULTILINE)
+    said = {name: f"{HOSTILE[0]} of {name}" for name in line.split()}
+    probe = tmp_path / "probe.mk"
+    code = "import json, os; print(json.dumps(dict(os.environ)))"
+    probe.write_text(f"probe:\n\t@{sys.executable} -c '{code}'\n")
+    words = [f"{name}={value}" for name, value in said.items()]
+    found = json.loads(make("-f", "Makefile", "-f", str(probe), "probe", *words).stdout)
+
+    assert said == {name: found[name] for name in said}
+
+
 def test_help_lists_every_target() -> None:
     """Each target has its line of help, and all the promised ones are there."""
     shown = re.findall(r"^  ([a-z0-9-]+) ", make("help").stdout, re.MULTILINE)

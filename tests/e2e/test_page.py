@@ -70,12 +70,12 @@ def test_a_review_is_judged_and_explained(page: Page) -> None:
         page.keyboard.press(keys)
     page.keyboard.type("Awful")
     page.keyboard.press("Tab")
-    page.keyboard.type("It broke 😀 & I <b>hate</b> it")
+    page.keyboard.type("It broke 😀 & I <blink>hate</blink> it")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#result:not([hidden])")
 
     assert page.inner_text("#verdict").endswith("% sure")
-    assert "It broke 😀 & I <b>hate</b> it" == page.text_content("#words .message")
+    assert "It broke 😀 & I <blink>hate</blink> it" == page.text_content("#words .message")
     assert page.locator("#words .for, #words .against").count() > 0
     page.click("summary")
     assert page.locator("#parts tr").count() > 5

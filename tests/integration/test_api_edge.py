@@ -1,9 +1,15 @@
 """What every answer of the API has in common, who is let in, and what its document promises."""
 
+import gzip
+import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+
+import httpx
 
 from tests.integration.api_process import REVIEW, Api, ready
 
@@ -85,3 +91,80 @@ def test_keys_and_limits(folder: Path) -> None:
         other.headers["www-authenticate"],
         health.status_code,
     )
+
+
+def raw(api: Api, *pieces: bytes, pause: float = 0.0) -> bytes:
+    """Send bytes as they are; return all that comes back until the service hangs up."""
+    with socket.create_connection(("127.0.0.1", api.client.base_url.port or 0), 20) as line:
+        with suppress(ConnectionError):
+            for piece in pieces:
+                line.sendall(piece)
+                time.sleep(pause)
+        answer = b""
+        with suppress(ConnectionError):
+            while part := line.recv(65_536):
+                answer += part
+        return answer
+
+
+def test_head_is_a_get_without_a_body(api: Api) -> None:
+    """Load balancers ask so."""
+    for path in ("/", "/health/ready", "/api/v1/model", "/metrics"):
+        answer = api.client.head(path)
+        assert (200, b"") == (answer.status_code, answer.content)
+    assert 405 == api.client.head("/api/v1/predict").status_code
+
+
+def test_requests_without_end_are_bounded(folder: Path) -> None:
+    """Headers that never end, in bytes or in time, and too many connections are refused."""
+    begin = b"GET /health/live HTTP/1.1\r\nhost: a\r\n"
+    with ready(folder, REVIEWS_API_TIMEOUT_SECONDS="1", REVIEWS_API_MAX_CONNECTIONS="40") as api:
+        many = raw(api, begin, *(b"x-%d: %s\r\n" % (n, b"y" * 1_000) for n in range(5_000)))
+        one = raw(api, begin + b"x: ", *(b"y" * 100_000 for _ in range(200)))
+        address = raw(api, b"GET /", *(b"y" * 100_000 for _ in range(200)))
+        slow = raw(api, begin)
+        silent = raw(api)
+        port = api.client.base_url.port or 0
+        half_open = [socket.create_connection(("127.0.0.1", port)) for _ in range(120)]
+        time.sleep(2.5)
+        answered = httpx.get(f"http://127.0.0.1:{port}/health/live")
+        for line in half_open:
+            line.close()
+
+    assert [431] * 3 == [int(found.split()[1]) for found in (many, one, address)]
+    assert [408] * 2 == [int(found.split()[1]) for found in (slow, silent)]
+    assert answered.is_success
+
+
+def test_nothing_that_was_sent_comes_back(api: Api) -> None:
+    """Neither names of unknown fields nor the content type are repeated."""
+    secret = "s3cret-" * 100
+    answers = [
+        api.client.post("/api/v1/predict", json={secret: 1}),
+        api.client.post("/api/v1/predict/batch", json={"reviews": [{secret: 1}], secret: 1}),
+        api.client.post("/api/v1/predict", content=b"{}", headers={"content-type": secret}),
+        api.client.post("/api/v1/feedback", json={"request_id": "a" * 8, secret: 1}),
+        api.client.post("/api/v1/predict/batch", json={"reviews": [{secret: 1}]}),
+    ]
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    zipped = api.client.post("/api/v1/predict", content=gzip.compress(b"{}"), headers=headers)
+
+    assert [422, 422, 415, 422, 200] == [answer.status_code for answer in answers]
+    assert all("s3cret" not in answer.text for answer in answers)
+    assert (415, True) == (zipped.status_code, "without a Content-Encoding" in zipped.text)
+
+
+def test_a_forwarded_address_counts_only_from_a_trusted_proxy(folder: Path) -> None:
+    """Nobody evades the limit by a header; behind a proxy each caller has a bucket of its own."""
+    for trusted, expected in (("", [200, 429, 429]), ("127.0.0.1", [200, 200, 429])):
+        with ready(
+            folder,
+            REVIEWS_API_RATE="0.001",
+            REVIEWS_API_BURST="1",
+            REVIEWS_API_TRUSTED_PROXIES=trusted,
+        ) as api:
+            answers = [
+                api.client.post("/api/v1/predict", json=REVIEW, headers={"x-forwarded-for": who})
+                for who in ("10.0.0.1", "10.0.0.2", "10.0.0.1")
+            ]
+        assert expected == [answer.status_code for answer in answers]

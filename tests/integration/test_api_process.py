@@ -1,12 +1,14 @@
 """The API as a process: how it starts and does not, its workers, and what it needs to run."""
 
 import os
+import signal
 import socket
 import subprocess
 from importlib.metadata import distribution, files
 from pathlib import Path
 
 import httpx
+import psutil
 
 from tests.conftest import ROOT
 from tests.integration.api_process import PROGRAM, REVIEW, ready
@@ -42,6 +44,10 @@ def test_a_port_that_is_taken_and_settings_that_make_no_sense(folder: Path) -> N
             ({"REVIEWS_API_PRT": "1"}, "Did you mean REVIEWS_API_PORT?"),
             ({"REVIEWS_API_KEYS_FILE": "nowhere"}, "make api-key"),
         ]
+        named = subprocess.run(
+            [str(PROGRAM), "-m", "src.api", "--new-key=ann smith"], cwd=folder, env=ENVIRONMENT,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
         ended = [
             subprocess.run(
                 [str(PROGRAM), "-m", "src.api"], cwd=folder, env=ENVIRONMENT | settings,
@@ -50,6 +56,7 @@ def test_a_port_that_is_taken_and_settings_that_make_no_sense(folder: Path) -> N
             for settings, _ in environments
         ]  # fmt: skip
 
+    assert (2, "", True) == (named.returncode, named.stdout, "cannot name a key" in named.stderr)
     for done, (_, said) in zip(ended, environments, strict=True):
         assert (2, True) == (done.returncode, said in done.stderr), done.stderr
 
@@ -71,7 +78,8 @@ def test_only_the_apis_own_libraries_are_loaded() -> None:
     )  # fmt: skip
     absent, ours, s3 = done.stdout.splitlines()
     expected = """
-        core core.artifact core.digest core.disk core.errors core.hashing core.labels core.logs
+        core core.artifact core.digest core.disk core.errors core.folding core.hashing core.labels
+        core.logs core.proxies
         core.models core.names core.prediction_row core.ragged core.reading core.records
         core.redact core.served_model core.settings core.settings.data core.settings.group
         core.settings.services core.settings.serving core.settings.training core.text
@@ -104,3 +112,39 @@ def test_the_apis_own_tests_pass_in_its_environment(tmp_path: Path) -> None:
 
     assert 0 == done.returncode, done.stdout[-4000:]
     assert "skipped" not in done.stdout
+
+
+def test_workers_share_limits_and_end_with_their_parent(folder: Path) -> None:
+    """Four workers let as many pass as one; where their parent is killed none of them stays."""
+    with ready(
+        folder, REVIEWS_API_WORKERS="4", REVIEWS_API_RATE="0.001", REVIEWS_API_BURST="5"
+    ) as api:
+        passed = 0
+        for _ in range(40):
+            with httpx.Client(base_url=api.client.base_url) as other:  # any worker may take it
+                passed += other.post("/api/v1/predict", json=REVIEW).is_success
+        family = psutil.Process(api.process.pid).children(recursive=True)
+        api.process.kill()
+        api.process.wait(20)
+        _, alive = psutil.wait_procs(family, timeout=20)
+
+    assert 5 == passed
+    assert [] == alive
+
+
+def test_nothing_stays_in_the_temporary_folder(folder: Path) -> None:
+    """SIGTERM and SIGHUP end the service in order: rows written, folders gone."""
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        workers = "2" if number == signal.SIGTERM else "1"
+        with ready(
+            folder, REVIEWS_API_WORKERS=workers, TMPDIR=str(temporary), REVIEWS_LOG_SECONDS="3600"
+        ) as api:
+            before = len(api.rows())
+            assert api.predict().is_success
+            api.process.send_signal(number)
+            api.process.wait(20)
+            assert before + 1 == len(api.rows())
+
+        assert [] == list(temporary.iterdir())

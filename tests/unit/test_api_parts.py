@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import re
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,14 +15,17 @@ from prometheus_client import CollectorRegistry, Histogram
 from src.api.explanation import explained
 from src.api.judging import judge, log_row
 from src.api.metrics import Metrics, observe_all
-from src.api.model_store import Served, load_served
+from src.api.model_cache import ModelCache
+from src.api.model_store import ModelSlot, Served, load_served
 from src.api.prediction_log import FolderSink, ObjectSink, PredictionLog, open_sink
-from src.api.security import RateLimit, key_owner, read_keys
-from src.api.sources import FolderSource, Reference
+from src.api.rate_limit import Buckets, OwnBuckets, RateLimit, SharedBuckets
+from src.api.security import key_owner, read_keys
+from src.api.sources import Contents, FolderSource, MlflowSource, Reference
 from src.model.core.artifact import DESCRIPTION, read_files
-from src.model.core.errors import ModelError, SettingsError
+from src.model.core.errors import ModelError, SettingsError, TrackingError
 from src.model.core.models.hashed import WEIGHTS, SentimentClassifier, Shape
 from src.model.core.prediction_row import FeedbackRow, decode, encode
+from src.model.core.proxies import keep_near
 from src.model.core.settings import LogSettings, load_settings
 from src.model.core.text import ngrams, tokens
 from tests.conftest import ROOT, training
@@ -146,12 +150,30 @@ def test_a_token_bucket_lets_a_burst_pass_and_then_its_rate() -> None:
 
 def test_strangers_do_not_fill_the_memory() -> None:
     """Ten thousand callers are remembered, the longest silent one is forgotten first."""
-    limit = RateLimit(1.0, 1)
+    buckets = OwnBuckets()
+    limit = RateLimit(1.0, 1, buckets)
     for number in range(10_050):
         limit.wait(str(number))
 
-    assert 10_000 == len(limit._buckets)
-    assert "10049" in limit._buckets
+    assert 10_000 == sum(buckets.get(str(number)) is not None for number in range(10_050))
+    assert buckets.get("10049")
+
+
+@pytest.mark.parametrize("kind", ["own", "shared"])
+def test_a_batch_is_paid_for_review_by_review(tmp_path: Path, kind: str) -> None:
+    """What is not there is owed; processes that share a file share what is left."""
+    now = [100.0]
+    shared = kind == "shared"
+    buckets: Buckets = SharedBuckets(tmp_path / "b") if shared else OwnBuckets()
+    limit = RateLimit(2.0, 3, buckets, lambda: now[0])
+    other = RateLimit(2.0, 3, SharedBuckets(tmp_path / "b") if shared else buckets, limit.clock)
+
+    assert 0.0 == limit.wait("ann")
+    limit.charge("ann", 9)
+    assert 4.0 == limit.wait("ann") == other.wait("ann")
+    assert 0.0 == other.wait("bob")
+    now[0] += 4
+    assert [0.0, 0.5] == [other.wait("ann"), limit.wait("ann")]
 
 
 def test_keys_are_known_by_their_digest(tmp_path: Path) -> None:
@@ -262,18 +284,24 @@ def test_a_full_queue_drops_and_counts() -> None:
 
 
 def test_old_parts_and_leftovers_go(tmp_path: Path) -> None:
-    """Parts past their days and what a killed process left are deleted; fresh ones stay."""
+    """Parts past their days and what a killed process left go; other people's files never do."""
     import os
 
-    sink = FolderSink(tmp_path)
-    sink.write("d/old.jsonl.gz", b"x")
-    (tmp_path / "d/.left.jsonl.gz.tmp").write_bytes(b"x")
-    for path in (tmp_path / "d").iterdir():
+    sink, day = FolderSink(tmp_path), "2026-01-02"
+    ours = [f"20260102T00000{n}-77-0123abc{n}.jsonl.gz" for n in range(3)]
+    theirs = ["export.jsonl.gz", ".export.jsonl.gz.tmp", "notes.txt"]
+    sink.write(f"{day}/{ours[0]}", b"x")
+    for name in (f".{ours[1]}.tmp", *theirs):
+        (tmp_path / day / name).write_bytes(b"x")
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / ours[2]).write_bytes(b"x")
+    for path in (*(tmp_path / day).iterdir(), tmp_path / "backup" / ours[2]):
         os.utime(path, (0, 0))
-    sink.write("d/new.jsonl.gz", b"x")
+    sink.write(f"{day}/{ours[2]}", b"x")
     sink.clean(86_400)
 
-    assert ["new.jsonl.gz"] == [path.name for path in (tmp_path / "d").iterdir()]
+    assert {ours[2], *theirs} == {path.name for path in (tmp_path / day).iterdir()}
+    assert (tmp_path / "backup" / ours[2]).exists()
 
 
 def test_where_the_log_goes() -> None:
@@ -308,3 +336,56 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
     assert len(used) > 8
     assert used <= exported
     assert grouped <= labels
+
+
+class Broken:
+    """A source with a defect that nobody foresaw."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def latest(self) -> None:
+        self.asked += 1
+        raise KeyError("surprise")
+
+    def fetch(self, reference: Reference) -> Contents:
+        raise AssertionError(reference)
+
+
+def test_the_thread_that_follows_the_model_outlives_any_defect(tmp_path: Path) -> None:
+    """An exception of any kind is counted, said and survived; a gauge tells when it last looked."""
+    metrics, source = Metrics(), Broken()
+    slot = ModelSlot("champion", source, ModelCache(tmp_path), metrics, 0.01)
+    slot.start()
+    until = time.monotonic() + 10
+    while source.asked < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    slot.stop()
+    page = metrics.page().decode()
+
+    assert source.asked >= 3
+    assert re.search(r'reloads_total\{result="defect",slot="champion"\} [3-9]', page)
+    assert 'reviews_thread_seen_seconds{thread="model-champion"} 1' in page
+
+
+def test_proxies_of_the_environment_do_not_end_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that needs a package we lack, or a bracket in no_proxy, is a sentence at most."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "[::1],a.example")
+    near = load_settings({"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}, env_file=None).mlflow
+    far = load_settings({"MLFLOW_TRACKING_URI": "http://mlflow.example"}, env_file=None).mlflow
+
+    with pytest.raises(TrackingError, match="ConnectError"):
+        MlflowSource(near, "champion").latest()
+    with pytest.raises(TrackingError, match="cannot be used"):
+        MlflowSource(far, "champion").latest()
+
+
+def test_near_addresses_take_no_proxy() -> None:
+    """What the caller has excluded stays excluded, in a form that every client reads."""
+    environment = {"no_proxy": "[::1], a.example", "http_proxy": "http://proxy:3128"}
+    keep_near(["http://mlflow:5000", "https://b.example", "http://10.0.0.7:9000"], environment)
+
+    expected = "::1,a.example,10.0.0.7,127.0.0.1,localhost,mlflow"
+    assert expected == environment["no_proxy"]
+    assert "mlflow" in environment["NO_PROXY"].split(",")

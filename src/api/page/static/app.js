@@ -23,7 +23,7 @@ function complain(error) { $("problem").textContent = error ? error.message : ""
 
 async function showModel() {
   try {
-    const model = await ask("/api/v1/model");
+    const model = await ask("api/v1/model");
     const accuracy = model.metrics.accuracy ? `, right on ${(100 * model.metrics.accuracy).toFixed(1)} % of its test rows` : "";
     $("model").textContent = `${model.name}, version ${model.version}${accuracy}`;
     $("card").hidden = !model.card;
@@ -34,7 +34,7 @@ async function judge() {
   complain(null);
   const review = { title: $("title").value, message: $("message").value };
   try {
-    const found = await ask("/api/v1/predict?explain=true", review);
+    const found = await ask("api/v1/predict?explain=true", review);
     show(found);
     remember(review, found);
   } catch (error) { $("result").hidden = true; complain(error); }
@@ -158,7 +158,7 @@ async function scoreFile(file) {
     const some = rows.slice(done, done + ROWS);
     const reviews = some.map((row) => ({ title: row[title] ?? "", message: row[message] ?? "" }));
     let found;
-    try { found = await ask("/api/v1/predict/batch", { reviews }); } catch (error) {
+    try { found = await ask("api/v1/predict/batch", { reviews }); } catch (error) {
       if (error.status === 429) { await new Promise((go) => setTimeout(go, 1000 * (error.wait || 1))); continue; }
       $("batchtext").textContent = `Stopped after ${done.toLocaleString()} rows: ${error.message}`;
       break;

@@ -34,14 +34,24 @@ class ApiSettings(Group):
         None, "File of `name:sha256` lines; without one no key is asked for."
     )
     rate: Annotated[float, Field(ge=0)] = setting(
-        0.0, "Requests per second a key or, without keys, an address may make; 0 means any."
+        0.0,
+        "Requests per second a key or, without keys, an address may make, a batch counting as many "
+        "as it has reviews; 0 means any.",
     )
     burst: Annotated[int, Field(ge=1)] = setting(50, "Requests it may make at once.")
+    trusted_proxies: str = setting(
+        "",
+        "Addresses or networks of reverse proxies, comma separated, whose X-Forwarded-For is "
+        "believed.",
+    )
+    max_connections: Annotated[int, Field(ge=1)] = setting(
+        512, "Connections at once, per process; more are refused."
+    )
     max_body_bytes: Annotated[int, Field(ge=1)] = setting(
         4_194_304, "A larger request body is refused."
     )
     timeout_seconds: Seconds = setting(
-        10.0, "A request whose body takes longer to arrive is refused."
+        10.0, "A request whose headers, or whose body, take longer to arrive is refused."
     )
 
 
