@@ -98,6 +98,10 @@ test-integration: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run th
 test-e2e: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run whole pipelines and make targets
 	@$(PY) -m pytest -n auto tests/e2e $(PYTEST_ARGS)
 
+.PHONY: test-hostile
+test-hostile: .venv/.locked ## Kill every command at every point, change every file, replace what is read (minutes)
+	@TEST_WHOLE=1 $(PY) -m pytest -s -n auto tests/hostile $(PYTEST_ARGS)
+
 .PHONY: test-machines
 test-machines: .venv/.locked ## 20 rounds of two machines at once on one S3 bucket (root; minutes)
 	@TEST_ROUNDS=$${ROUNDS:-20} $(PY) -m pytest -s tests/integration/test_two_machines.py $(PYTEST_ARGS)

@@ -168,3 +168,22 @@ def describe(folder: Path, **changes: object) -> None:
     """Let a model's folder say something else of itself."""
     path = folder / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.fixture
+def small(workspace: Workspace) -> Workspace:
+    """A workspace with processed batches 0 and 1 and test rows of generated reviews."""
+    workspace.ok("data.ingest", "--source", "synthetic:2000@3")
+    workspace.ok("data.split_batches")
+    workspace.ok("data.preprocess_batch", "--batch", "0 1")
+    workspace.ok("data.preprocess_test")
+    return workspace
+
+
+@pytest.fixture
+def champion(small: Workspace) -> Workspace:
+    """A workspace with tracking off and version 1 as the champion."""
+    small.ok("pipeline.train", "--batches", "0")
+    small.ok("pipeline.evaluate")
+    small.ok("pipeline.promote")
+    return small

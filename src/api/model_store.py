@@ -47,6 +47,9 @@ def load_served(reference: Reference, contents: Contents) -> Served:
         ModelError: it cannot serve.
     """
     model, artifact = open_model(f"version {reference.version}", contents)
+    if reference.digest and artifact.digest != reference.digest:
+        msg = f"The description of version {reference.version} is not the one that was registered."
+        raise ModelError(msg, hint="Train again, or run make model-export again.")
     titles, texts = [title for title, _ in _WARM], [text for _, text in _WARM]
     probability = model.read(titles, texts).probability
     if not ((probability >= 0) & (probability <= 1)).all():

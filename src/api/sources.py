@@ -21,6 +21,7 @@ from src.model.core.models import reader
 from src.model.core.names import (
     CARD_FOLDER,
     CARD_PAGE,
+    DIGEST_TAG,
     EXPORT,
     EXPORTED_CARD,
     FINGERPRINT_TAG,
@@ -45,7 +46,8 @@ _ABSENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 class Reference(Record):
     """A model version as its source names it; equal references are the same model.
 
-    `source` is where it came from, without anything secret: it is shown to everybody.
+    `source` is where it came from, without anything secret: it is shown to everybody. `digest` is
+    the SHA-256 of the description that was registered; empty where nobody noted it.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Reference(Record):
     run_id: str = ""
     source: str = ""
     mark: str = ""
+    digest: str = ""
     metrics: dict[str, float] = Field(default_factory=dict)
 
 
@@ -135,6 +138,7 @@ class MlflowSource:
                 run_id=str(found.get("run_id", "")),
                 source=without_secrets(self.settings.tracking_uri),
                 mark=tags.get(FINGERPRINT_TAG, ""),
+                digest=tags.get(DIGEST_TAG, ""),
                 metrics=test_figures(tags),
             )
 

@@ -13,7 +13,8 @@ from tests.conftest import ROOT, Workspace
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = """
-    help setup demo test test-unit test-integration test-e2e test-machines check format lock docs
+    help setup demo test test-unit test-integration test-e2e test-machines check format lock
+    docs test-hostile
     clean
     mlflow-up mlflow-down mlflow-status
     model-ingest model-validate model-split-batches model-preprocess-batch model-preprocess-test

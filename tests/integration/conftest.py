@@ -190,22 +190,3 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     put_model(folder / "model", 1, "1")
     with ready(folder) as started:
         yield started
-
-
-@pytest.fixture
-def small(workspace: Workspace) -> Workspace:
-    """A workspace with processed batches 0 and 1 and test rows of generated reviews."""
-    workspace.ok("data.ingest", "--source", "synthetic:2000@3")
-    workspace.ok("data.split_batches")
-    workspace.ok("data.preprocess_batch", "--batch", "0 1")
-    workspace.ok("data.preprocess_test")
-    return workspace
-
-
-@pytest.fixture
-def champion(small: Workspace) -> Workspace:
-    """A workspace with tracking off and version 1 as the champion."""
-    small.ok("pipeline.train", "--batches", "0")
-    small.ok("pipeline.evaluate")
-    small.ok("pipeline.promote")
-    return small

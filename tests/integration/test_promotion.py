@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from src.model.core.errors import GateError
-from src.model.pipeline import promote
+from src.model.tracking.aliases import move_champion
 from src.model.tracking.off import FileRegistry
 from tests.conftest import Workspace
 
@@ -248,11 +248,11 @@ def test_a_promotion_elsewhere_at_the_same_time_is_noticed(
     registry.rival, registry.when = 2, when
     versions: dict[str, Any] = {"challenger": registry.get(third), "champion": registry.get(1)}
     if when == "previous":  # the rival came before our own move, which then is the last one
-        promote._move(registry, **versions)
+        move_champion(registry, **versions)
         assert 3 == aliases(weak)["champion"]
         return
     with pytest.raises(GateError, match=said):
-        promote._move(registry, **versions)
+        move_champion(registry, **versions)
     assert 2 == aliases(weak)["champion"]
 
 
@@ -266,7 +266,7 @@ def test_a_way_back_that_leads_nowhere_is_refused(weak: Workspace) -> None:
     same = weak.run("pipeline.promote", "--rollback")
 
     assert (3, 2) == (gone.code, same.code)
-    assert "stopped midway" in same.err
+    assert "a promotion was stopped" in same.err
     assert 2 == aliases(weak)["champion"]
 
 
@@ -292,7 +292,7 @@ def test_a_champion_that_changed_while_it_was_judged_is_noticed(weak: Workspace)
     assert second is not None
     registry.set_alias("champion", 2)
     with pytest.raises(GateError, match="Version 2 became the champion meanwhile") as caught:
-        promote._move(registry, second, first)
+        move_champion(registry, second, first)
 
     assert 4 == caught.value.exit_code
     assert "previous" not in aliases(weak)

@@ -83,14 +83,14 @@ def test_the_same_model_is_not_trained_twice(small: Workspace) -> None:
 def test_the_validation_rows_stay_the_same_as_batches_accumulate(small: Workspace) -> None:
     """Batch 0's validation rows are among those of batches 0 and 1, and no row is on both sides."""
     from src.model.training.examples import training_blocks, validation_rows
-    from src.model.training.inputs import local_paths, train_files
+    from src.model.training.inputs import local_files, train_files
 
     context = small.context()
-    first, both = (local_paths(context.storage, train_files(context, k)) for k in ((0,), (0, 1)))
+    first, both = (local_files(context.storage, train_files(context, k)) for k in ((0,), (0, 1)))
     one, two = (validation_rows(paths, 0.05) for paths in (first, both))
     blocks = list(training_blocks(both, 0.05))
     trained = {text for block in blocks for text in block.texts}
-    rows = sum(pl.read_parquet(path).height for path in both)
+    rows = sum(pl.read_parquet(path.path).height for path in both)
 
     assert 0 < len(one) < len(two)
     assert list(one.texts) == list(two.texts[: len(one)])

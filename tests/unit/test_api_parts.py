@@ -120,6 +120,11 @@ def test_a_damaged_model_is_not_served(served: Served, contents: dict[str, bytes
         load_served(served.reference, {**contents, WEIGHTS: b"?"})
     with pytest.raises(ModelError, match="is missing"):
         load_served(served.reference, {WEIGHTS: contents[WEIGHTS]})
+    changed = contents[DESCRIPTION] + b"\n"
+    registered = served.reference.model_copy(update={"digest": served.digest})
+    assert load_served(registered, contents)
+    with pytest.raises(ModelError, match="is not the one that was registered"):
+        load_served(registered, {**contents, DESCRIPTION: changed})
 
 
 def test_a_description_of_ten_megabytes_is_not_even_parsed(

@@ -6,6 +6,9 @@ ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 FINGERPRINT_TAG = "fingerprint"
 """Tag of a version: what decides the model, see `training.plan`."""
 
+DIGEST_TAG = "model_sha256"
+"""Tag of a version: the SHA-256 of its `model.json`, which has those of all its other files."""
+
 TEST_TAG, TEST_DIGEST_TAG = "test.", "test_sha256"
 """Tags of an evaluated version.
 
@@ -14,6 +17,9 @@ Its figures as `test.accuracy` and so on, and the test file they were measured o
 
 GATE_TAG = "gate"
 """Tag of a version and of its run: what promotion decided."""
+
+ROLLED_BACK = "rolled back"
+"""Value of that tag: the version was the champion and is not to be promoted again."""
 
 FOOTPRINT = ("train.seconds", "train.rows", "train.peak_mb")
 """What a training cost; metrics of its run, and tags of the version, where its card finds them."""

@@ -105,11 +105,12 @@ class Description(Record):
 
 
 class Exported(Record):
-    """Which version an exported model is, and its figures on the test rows."""
+    """Which version an exported model is, the SHA-256 of its description, and its test figures."""
 
     name: str
     version: str
     run_id: str
+    digest: str = ""
     metrics: dict[str, float]
 
 

@@ -39,12 +39,14 @@ def preprocess(
         inputs = Inputs(job.step, {}, {job.source: parent}, step_code(job.step))
 
         def work(replacing: Callable[[], None]) -> tuple[tuple[str, str], CleanCounts]:
-            return (job.target, job.quarantine), _clean_file(context, job, replacing)
+            return (job.target, job.quarantine), _clean_file(context, job, parent, replacing)
 
         return run_once(storage, job.manifest, inputs, work, force=force)
 
 
-def _clean_file(context: Context, job: Cleaning, replacing: Callable[[], None]) -> CleanCounts:
+def _clean_file(
+    context: Context, job: Cleaning, parent: str, replacing: Callable[[], None]
+) -> CleanCounts:
     storage = context.storage
     source = storage.path(job.source)
     with open_table(source) as table:
@@ -56,7 +58,7 @@ def _clean_file(context: Context, job: Cleaning, replacing: Callable[[], None]) 
             context.progress(f"Preprocessing {job.target.rsplit('/', 1)[-1]}") as advance,
         ):
             line = 0
-            for block in read_blocks(source):
+            for block in read_blocks(source, sha256=parent):
                 clean = clean_block(block)
                 empty = (clean["title"] == "") & (clean["text"] == "")
                 kept.write(clean.filter(~empty))

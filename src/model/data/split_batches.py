@@ -13,9 +13,9 @@ from typing import Literal
 from src.model import command
 from src.model.command import Context, Outcome, Result
 from src.model.files.counts import SplitCounts
-from src.model.files.layout import RAW_TRAIN, SPLIT_MANIFEST, batch_key
+from src.model.files.layout import RAW_TRAIN, SPLIT_MANIFEST, batch_key, is_batch
 from src.model.files.lineage import current_raw, step_code
-from src.model.files.manifest import Inputs, Manifest, read_manifest, run_once
+from src.model.files.manifest import Inputs, run_once
 from src.model.files.rows import batch_numbers
 from src.model.files.tables import open_table, read_blocks, table_writer
 
@@ -40,12 +40,11 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         raw = current_raw(storage)
         parents = {RAW_TRAIN: raw.files[RAW_TRAIN].sha256}
         inputs = Inputs("split_batches", {"batches": count}, parents, step_code("split_batches"))
-        former = read_manifest(storage, SPLIT_MANIFEST, forgiving=args.force)
 
         def work(replacing: Callable[[], None]) -> tuple[list[str], SplitCounts]:
-            rows = _split(context, count, replacing)
+            rows = _split(context, count, parents[RAW_TRAIN], replacing)
             keys = [batch_key(number) for number in range(count)]
-            _remove_former(context, former, set(keys))
+            _remove_others(context, set(keys))
             return keys, SplitCounts(rows_in=sum(rows), rows=rows)
 
         now, skipped = run_once(storage, SPLIT_MANIFEST, inputs, work, force=args.force)
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     return Outcome(SplitResult(skipped=skipped, **counts.model_dump()), text)
 
 
-def _split(context: Context, count: int, replacing: Callable[[], None]) -> list[int]:
+def _split(context: Context, count: int, parent: str, replacing: Callable[[], None]) -> list[int]:
     """Write all batches in one pass; return their numbers of rows."""
     storage = context.storage
     source = storage.path(RAW_TRAIN)
@@ -70,7 +69,7 @@ def _split(context: Context, count: int, replacing: Callable[[], None]) -> list[
         paths = [whole.enter_context(storage.writing(batch_key(k))) for k in range(count)]
         with ExitStack() as files:
             writers = [files.enter_context(table_writer(path, schema)) for path in paths]
-            for block in read_blocks(source):
+            for block in read_blocks(source, sha256=parent):
                 batch = batch_numbers(block["row_id"].to_numpy(), count)
                 for number, writer in enumerate(writers):
                     writer.write(block.filter(batch == number))
@@ -79,10 +78,14 @@ def _split(context: Context, count: int, replacing: Callable[[], None]) -> list[
         return [writer.rows for writer in writers]
 
 
-def _remove_former(context: Context, former: Manifest | None, kept: set[str]) -> None:
-    """Remove batches of an earlier split into more of them; nothing would ever update those."""
-    for key in set(former.files if former else ()) - kept:
-        context.storage.remove(key)
+def _remove_others(context: Context, kept: set[str]) -> None:
+    """Remove batches of an earlier split into more of them; nothing would ever update those.
+
+    They are looked for and not looked up: of a run that was killed there is no manifest.
+    """
+    for key in context.storage.list("batches/"):
+        if is_batch(key) and key not in kept:
+            context.storage.remove(key)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

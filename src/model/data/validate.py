@@ -97,7 +97,7 @@ def _write_reports(context: Context, raw: Manifest) -> QualityReport:
         with context.storage.writing(key) as path:
             path.write_text(content, encoding="utf-8")
     with context.storage.writing(QUALITY_ROWS) as path:
-        _examples(context, statistics).write_csv(path)
+        _examples(context, statistics, raw).write_csv(path)
     return report
 
 
@@ -105,12 +105,14 @@ def _counting(
     context: Context, key: str, advance: command.Advance, raw: Manifest
 ) -> Iterator[pl.DataFrame]:
     total = sum(raw.files[name].rows or 0 for _, name in _SPLITS)
-    for block in read_blocks(context.storage.path(key), _COLUMNS):
+    for block in read_blocks(context.storage.path(key), _COLUMNS, raw.files[key].sha256):
         yield block
         advance(block.height, total)
 
 
-def _examples(context: Context, statistics: dict[str, SplitStatistics]) -> pl.DataFrame:
+def _examples(
+    context: Context, statistics: dict[str, SplitStatistics], raw: Manifest
+) -> pl.DataFrame:
     """Return example rows of every finding.
 
     The columns are finding, split, row (from 1), row_id, polarity, title and text.
@@ -120,7 +122,7 @@ def _examples(context: Context, statistics: dict[str, SplitStatistics]) -> pl.Da
         wanted = [(name, row) for name, rows in statistics[split].examples.items() for row in rows]
         asked = pl.DataFrame(wanted, schema={"finding": pl.String, "row": pl.UInt32}, orient="row")
         offset = 0
-        for block in read_blocks(context.storage.path(key), _COLUMNS):
+        for block in read_blocks(context.storage.path(key), _COLUMNS, raw.files[key].sha256):
             numbered = block.with_row_index("row", offset)
             found = asked.join(numbered, on="row", how="inner")
             frames.append(found.with_columns(pl.lit(split).alias("split")))

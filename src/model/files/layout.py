@@ -3,6 +3,7 @@
 The steps that write and read them share these names.
 """
 
+import re
 from dataclasses import dataclass
 
 RAW_TRAIN = "raw/train.parquet"
@@ -25,6 +26,15 @@ def batch_key(number: int) -> str:
     'batches/train_batch_3.parquet'
     """
     return f"batches/train_batch_{number}.parquet"
+
+
+def is_batch(key: str) -> bool:
+    """Say whether a key is that of a batch's file, whatever its number.
+
+    >>> is_batch(batch_key(12)), is_batch("batches/notes.parquet")
+    (True, False)
+    """
+    return re.fullmatch(r"batches/train_batch_\d+\.parquet", key) is not None
 
 
 @dataclass(frozen=True)

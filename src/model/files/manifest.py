@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from src.model.core.errors import DataError, UsageError
 from src.model.core.records import Record, first_problem
-from src.model.files.storage import Storage
+from src.model.files.storage import Storage, Stored
 from src.model.files.tables import open_table
 
 FORMAT = 1
@@ -109,7 +109,7 @@ class Inputs:
     code: str
 
     def made(self, manifest: Manifest, storage: Storage) -> bool:
-        """Say whether the manifest is of these inputs and its files still have their sizes."""
+        """Say whether the manifest is of these inputs and its files are still what it says."""
         then, now = (
             json.dumps(parameters, sort_keys=True)
             for parameters in (manifest.parameters, self.parameters)
@@ -118,7 +118,10 @@ class Inputs:
             manifest.format == FORMAT
             and then == now
             and (manifest.code, manifest.parents) == (self.code, self.parents)
-            and all(storage.size(name) == entry.bytes for name, entry in manifest.files.items())
+            and all(
+                storage.holds(name, Stored(entry.sha256, entry.bytes))
+                for name, entry in manifest.files.items()
+            )
         )
 
 

@@ -70,6 +70,9 @@ class S3Storage:
         self.path(key)
         return self._copies[key].stored
 
+    def holds(self, key: str, stored: Stored) -> bool:
+        return self.size(key) == stored.bytes
+
     def list(self, prefix: str) -> list[str]:
         with saying_what_s3_said(f"{self.root}/{prefix}"):
             pages = obstore.list(self._store, prefix)

@@ -37,6 +37,12 @@ class Storage(Protocol):
     def stored(self, key: str) -> Stored:
         """Return the digest of the file; known without reading where this process wrote it."""
 
+    def holds(self, key: str, stored: Stored) -> bool:
+        """Say whether the file is there and still what it was.
+
+        S3 keeps its objects whole, so there the size is enough, and nothing is fetched.
+        """
+
     def list(self, prefix: str) -> list[str]:
         """Return the keys that begin with `prefix`, which ends in a slash, sorted."""
 
@@ -78,6 +84,9 @@ class LocalStorage:
 
     def stored(self, key: str) -> Stored:
         return digest_of(self.path(key))
+
+    def holds(self, key: str, stored: Stored) -> bool:
+        return self.size(key) == stored.bytes and self.stored(key) == stored
 
     def list(self, prefix: str) -> list[str]:
         found = (path for path in (self._root / prefix).rglob("*") if path.is_file())

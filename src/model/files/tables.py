@@ -1,14 +1,20 @@
 """Parquet files of reviews, written and read in blocks of bounded size."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from src.model.core.errors import DataError
+
+_CHUNK = 1 << 20
+_MEND = "Run the step that writes it again with --force."
+_OTHER = "it was changed, swapped or restored, or another run is replacing it."
 
 ROW_GROUP = 50_000
 """Rows per row group: about 22 MB of reviews, which bounds each reader's and writer's memory."""
@@ -69,29 +75,55 @@ def table_writer(path: Path, schema: pa.Schema) -> Iterator[TableWriter]:
         writer.finish()
 
 
-def open_table(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file. Raises DataError where it is damaged or something else."""
+class Recorded(NamedTuple):
+    """A file on this machine, and the SHA-256 that the manifest it was named by has of it."""
+
+    path: Path
+    sha256: str
+
+
+def open_table(path: Path, sha256: str = "") -> pq.ParquetFile:
+    """Open a Parquet file; where `sha256` is given, make sure first that it is that very file.
+
+    It is hashed and read through one descriptor, so a file that takes its place meanwhile changes
+    nothing.
+
+    Raises:
+        DataError: it is damaged, something else, or another file than the one recorded.
+    """
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        source = pa.OSFile(str(path), "rb")
+        if sha256 and _digest(source) != sha256:
+            raise DataError(f"{path} is not the file that its manifest names: {_OTHER}", hint=_MEND)
+        return pq.ParquetFile(source, page_checksum_verification=True)
     except (pa.ArrowInvalid, OSError) as error:
         msg = f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}."
-        raise DataError(msg, hint="Run the step that writes it again with --force.") from error
+        raise DataError(msg, hint=_MEND) from error
 
 
-def read_blocks(path: Path, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+def _digest(source: pa.NativeFile) -> str:
+    found = hashlib.sha256()
+    while chunk := source.read(_CHUNK):
+        found.update(chunk)
+    source.seek(0)
+    return found.hexdigest()
+
+
+def read_blocks(
+    path: Path, columns: Sequence[str] | None = None, sha256: str = ""
+) -> Iterator[pl.DataFrame]:
     """Yield the file's row groups in order, each as one frame.
 
-    It raises DataError where one is damaged.
+    Raises:
+        DataError: one is damaged, or the file is not the one with that SHA-256.
     """
-    with open_table(path) as file:
+    with open_table(path, sha256) as file:
         for group in range(file.num_row_groups):
             try:
                 table = file.read_row_group(group, columns=list(columns) if columns else None)
             except (pa.ArrowInvalid, OSError) as error:
                 msg = f"{path}, row group {group}, is damaged: {str(error).splitlines()[0]}."
-                raise DataError(
-                    msg, hint="Run the step that writes it again with --force."
-                ) from error
+                raise DataError(msg, hint=_MEND) from error
             frame = pl.from_arrow(table)
             assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table never becomes a series
             yield frame

@@ -14,6 +14,7 @@ from typing import Literal
 from src.model import command
 from src.model.command import Context, Outcome, Result
 from src.model.core.artifact import DESCRIPTION
+from src.model.core.digest import sha256
 from src.model.core.models import load_artifact
 from src.model.core.names import CHAMPION, EXPORT, EXPORTED_CARD
 from src.model.core.records import Exported, test_figures
@@ -62,6 +63,7 @@ def _write(
         name=context.settings.mlflow.model_name,
         version=str(version.number),
         run_id=version.run_id,
+        digest=sha256(folder / DESCRIPTION),
         metrics=test_figures(version.tags),
     )
     card = f"reports/model_card_{version.number}.html"

@@ -78,8 +78,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         worst = worst[np.argsort(inspected.noise.self_confidence[worst], kind="stable")][
             : args.rows
         ]
-        _write_rows(context, inspected, worst, SUSPICIOUS)
-        _write_rows(context, inspected, shown_duplicates(inspected), DUPLICATES)
+        _write_rows(context, (*files, test), inspected, worst, SUSPICIOUS)
+        _write_rows(context, (*files, test), inspected, shown_duplicates(inspected), DUPLICATES)
         with context.storage.writing(JSON) as path:
             path.write_text(summary.model_dump_json(indent=1) + "\n", encoding="utf-8")
         counts = summary.model_dump()
@@ -113,7 +113,7 @@ def _parts(
 ) -> Iterator[pl.DataFrame]:
     """Yield the rows of the other folds, those kept for validation or the rest."""
     for file in files:
-        for frame in read_blocks(context.storage.path(file.key), COLUMNS):
+        for frame in read_blocks(context.storage.path(file.key), COLUMNS, file.sha256):
             ids = frame["row_id"].to_numpy()
             others = fold_numbers(ids, FOLDS) != fold
             wanted = is_validation(ids, settings.validation_share) == validation
@@ -161,7 +161,7 @@ def _numbered(
 ) -> Iterator[tuple[int, pl.DataFrame]]:
     total = sum(file.rows for file in files)
     for number, file in enumerate(files):
-        for frame in read_blocks(context.storage.path(file.key), COLUMNS):
+        for frame in read_blocks(context.storage.path(file.key), COLUMNS, file.sha256):
             yield number, frame
             advance(frame.height, total)
 
@@ -182,16 +182,20 @@ def _out_of_fold(
 
 
 def _write_rows(
-    context: Context, inspected: Inspected, rows: npt.NDArray[np.int64], key: str
+    context: Context,
+    files: Sequence[Processed],
+    inspected: Inspected,
+    rows: npt.NDArray[np.int64],
+    key: str,
 ) -> None:
     """Write the rows in the given order, with everything a person needs to look at them."""
     place = {int(row): rank for rank, row in enumerate(rows)}
     parts, offset = [], 0
-    for file_key in inspected.keys:
-        for frame in read_blocks(context.storage.path(file_key), COLUMNS):
+    for file in files:
+        for frame in read_blocks(context.storage.path(file.key), COLUMNS, file.sha256):
             numbers = [row for row in range(offset, offset + frame.height) if row in place]
             here = frame[[row - offset for row in numbers]]
-            added = pl.Series("row", numbers, pl.Int64), pl.lit(file_key).alias("file")
+            added = pl.Series("row", numbers, pl.Int64), pl.lit(file.key).alias("file")
             parts.append(here.with_columns(*added))
             offset += frame.height
     frame = pl.concat(parts)

@@ -21,8 +21,8 @@ from src.model.core.names import (
     CHALLENGER,
     CHAMPION,
     GATE_TAG,
-    PREVIOUS,
     PROMOTION_FILE,
+    ROLLED_BACK,
     TEST_DIGEST_TAG,
 )
 from src.model.core.records import Record
@@ -37,11 +37,10 @@ from src.model.evaluation.gate import (
     judge,
 )
 from src.model.evaluation.texts import verdict_text
-from src.model.tracking import Registry
+from src.model.tracking.aliases import move_champion, swap_back
 from src.model.tracking.base import Version, resolve
 from src.model.training.inputs import Processed, evaluation_file
 
-ROLLED_BACK = "rolled back"
 _WAIT_SECONDS = 120.0
 
 
@@ -98,16 +97,13 @@ def _promote(context: Context, *, ignoring: bool) -> Outcome:
     challenger = resolve(context.registry, CHALLENGER)
     champion = context.registry.by_alias(CHAMPION)
     if champion is not None and champion.number == challenger.number:
-        # Without the tag, a promotion was killed right after it had moved the alias.
-        if GATE_TAG not in champion.tags:
-            context.registry.tag(champion.number, {GATE_TAG: "promoted"})
+        if champion.tags.get(GATE_TAG) != "promoted":
+            _finish(context, champion)  # a promotion was killed after it had moved the alias
         result = PromoteResult(decision="unchanged", model_version=champion.number)
         return Outcome(result, f"Unchanged: version {champion.number} is the champion already")
     test = evaluation_file(context)
     _require_evaluated(challenger, test)
     verdict = _verdict(context, challenger, None if ignoring else champion, test)
-    if verdict.decision == "promoted":
-        _move(context.registry, challenger, champion)
     former = champion.number if champion else None
     rescored = champion is not None and champion.tags.get(TEST_DIGEST_TAG) != test.sha256
     result = PromoteResult(
@@ -121,7 +117,7 @@ def _promote(context: Context, *, ignoring: bool) -> Outcome:
         slices=list(verdict.slices),
     )
     if challenger.tags.get(GATE_TAG) != ROLLED_BACK:  # the record of its promotion stays
-        _record(context, challenger, result, verdict)
+        _decide(context, challenger, champion, result)
     text = verdict_text(verdict, challenger.number, former, rescored=rescored)
     return Outcome(result, text, 0 if verdict.decision == "promoted" else GateError.exit_code)
 
@@ -175,44 +171,47 @@ def _loaded_champion(context: Context, champion: Version) -> tuple[ServedModel, 
         raise ModelError(msg, hint=hint) from error
 
 
-def _move(registry: Registry, challenger: Version, champion: Version | None) -> None:
-    """Point the aliases to the new champion, unless another promotion came first.
+def _decide(
+    context: Context, challenger: Version, champion: Version | None, result: PromoteResult
+) -> None:
+    """Record the decision and carry it out.
 
-    In this order a run that is killed in between is mended by running it again. Processes of one
-    machine wait for each other; a registry has no compare-and-set, so against other machines the
-    alias is looked at before and after.
+    The report comes first and the tags last, so a run that is killed in between is finished by the
+    next one from the report.
 
     Raises:
-        GateError: the champion is another one than the challenger was judged against, or became
-            another one.
+        GateError: another promotion came first, or at the same time; then there is no report.
     """
-    _require_champion(registry, champion, "became the champion meanwhile")
-    if champion is not None:
-        registry.set_alias(PREVIOUS, champion.number)
-    registry.set_alias(CHAMPION, challenger.number)
-    _require_champion(registry, challenger, "was promoted at the same time and is the champion now")
+    report = _report(challenger)
+    with context.storage.writing(report) as path:
+        path.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    if result.decision == "promoted":
+        try:
+            move_champion(context.registry, challenger, champion)
+        except GateError:
+            context.storage.remove(report)
+            raise
+    _finish(context, challenger)
 
 
-def _require_champion(registry: Registry, expected: Version | None, what_happened: str) -> None:
-    now = registry.by_alias(CHAMPION)
-    if (now.number if now else None) != (expected.number if expected else None):
-        who = f"Version {now.number}" if now else "No version"
-        hint = "Run make model-promote again to be judged against it."
-        raise GateError(f"{who} {what_happened}.", hint=hint)
-
-
-def _record(context: Context, challenger: Version, result: PromoteResult, verdict: Verdict) -> None:
-    """Keep the decision with the challenger's run, on its version, and among the reports."""
-    text = result.model_dump_json(indent=1)
-    with context.storage.writing(f"reports/promotion_{challenger.number}.json") as path:
-        path.write_text(text + "\n", encoding="utf-8")
-    with context.tracker.resume(challenger.run_id) as record:
-        record.text(text, PROMOTION_FILE)
-        record.tags({GATE_TAG: verdict.decision})
-    missed = ", ".join(rule.name for rule in verdict.missed) or "none"
+def _finish(context: Context, version: Version) -> None:
+    """Put the decision of the report with the version's run and into its tags."""
+    report = _report(version)
+    if context.storage.size(report) is None:  # the report was deleted: the alias says enough
+        context.registry.tag(version.number, {GATE_TAG: "promoted"})
+        return
+    result = PromoteResult.model_validate_json(context.storage.path(report).read_bytes())
+    with context.tracker.resume(version.run_id) as record:
+        record.text(result.model_dump_json(indent=1), PROMOTION_FILE)
+        record.tags({GATE_TAG: result.decision})
+    missed = ", ".join(rule.name for rule in result.rules if not rule.passed) or "none"
     former = str(result.former_champion or "none")
-    tags = {GATE_TAG: verdict.decision, "gate.rules_missed": missed, "gate.against": former}
-    context.registry.tag(challenger.number, tags)
+    more = {"gate.rules_missed": missed, "gate.against": former}
+    context.registry.tag(version.number, {**more, GATE_TAG: result.decision})
+
+
+def _report(version: Version) -> str:
+    return f"reports/promotion_{version.number}.json"
 
 
 def _roll_back(context: Context) -> Outcome:
@@ -220,26 +219,13 @@ def _roll_back(context: Context) -> Outcome:
 
     It raises ModelError where the previous one cannot be loaded: it would serve nothing.
     """
-    registry = context.registry
-    champion, previous = resolve(registry, CHAMPION), resolve(registry, PREVIOUS)
-    if champion.number == previous.number:
-        msg = (
-            f"Version {champion.number} is champion and previous one: "
-            "a promotion or a rollback was stopped midway."
-        )
-        hint = "Run make model-promote, or point the alias previous to another version in MLflow."
-        raise UsageError(msg, hint=hint)
-    _loaded(context, previous)
-    registry.tag(champion.number, {GATE_TAG: ROLLED_BACK})
-    registry.tag(previous.number, {GATE_TAG: "promoted"})
-    registry.set_alias(CHAMPION, previous.number)  # the one that serves comes first
-    registry.set_alias(PREVIOUS, champion.number)
+    back, going = swap_back(context.registry, lambda version: _loaded(context, version))
     result = PromoteResult(
-        decision="rolled back", model_version=previous.number, former_champion=champion.number
+        decision="rolled back", model_version=back.number, former_champion=going.number
     )
     text = (
-        f"Rolled back: version {previous.number} is the champion again, "
-        f"version {champion.number} the previous one"
+        f"Rolled back: version {back.number} is the champion again, "
+        f"version {going.number} the previous one"
     )
     return Outcome(result, text)
 

@@ -6,10 +6,10 @@ learns from those of the batches alone that the champion has not seen.
 """
 
 import argparse
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,9 +17,11 @@ from typing import Literal
 from src.model import command
 from src.model.command import Context, Outcome, Result
 from src.model.core.artifact import DESCRIPTION
+from src.model.core.digest import sha256
+from src.model.core.errors import ModelError, UsageError
 from src.model.core.labels import is_positive
 from src.model.core.models import load_model
-from src.model.core.names import CHALLENGER, FINGERPRINT_TAG, FOOTPRINT, PLOTS_FOLDER
+from src.model.core.names import CHALLENGER, DIGEST_TAG, FINGERPRINT_TAG, FOOTPRINT, PLOTS_FOLDER
 from src.model.core.served_model import ServedModel
 from src.model.evaluation.metrics import classification_metrics
 from src.model.evaluation.plots import learning_plot
@@ -29,7 +31,7 @@ from src.model.learners import make_learner
 from src.model.learners.base import Reviews
 from src.model.tracking.base import Run, Version
 from src.model.training.inputs import data_source, train_files
-from src.model.training.plan import Plan, fit_into, read_story, serving_bytes
+from src.model.training.plan import Plan, fit_into, read_story, serving_bytes, tidy
 from src.model.training.provenance import git_sha, lock_digest
 from src.model.training.tuned import RESULT, with_tuned
 from src.model.training.warm_start import warm_start
@@ -77,13 +79,25 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         warm = warm_start(args.warm_start, plan.learner, plan.files, plan.validation_share, context)
         plan = replace(plan, learner=warm.learner, warm=warm)
     known = None if args.force else context.registry.find(plan.fingerprint)
-    if known is not None:
-        context.registry.set_alias(CHALLENGER, known.number)
-        return _outcome(plan, known, {}, skipped=True, tuned=tuned)
     fitting = context.settings.cache_dir / ".locks" / f"{plan.fingerprint}.lock"
+    if known is not None and _is_there(known, context):
+        context.registry.set_alias(CHALLENGER, known.number)
+        with suppress(UsageError), file_lock(fitting, "train"):
+            tidy(_fitted(plan, context))  # a run may have been killed before it did
+        return _outcome(plan, known, {}, skipped=True, tuned=tuned)
     with context.storage.lease("train"), file_lock(fitting, "train"):
         version, figures = _train(plan, context, force=args.force)
     return _outcome(plan, version, figures, skipped=False, tuned=tuned)
+
+
+def _is_there(version: Version, context: Context) -> bool:
+    """Say whether a registered model can still be had; one that is gone is trained again."""
+    try:
+        context.registry.fetch(version)
+    except ModelError as error:
+        context.log.warning("training again", version=version.number, reason=error.message)
+        return False
+    return True
 
 
 def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[str, float]]:
@@ -100,19 +114,24 @@ def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[
     with context.tracker.start(name, {"step": "train", **provenance}) as run:
         run.params(plan.parameters)
         run.inputs([file.data_set(context.storage, "training") for file in plan.files])
-        folder = context.settings.cache_dir / "fitted" / plan.fingerprint
+        folder = _fitted(plan, context)
         validation = plan.validation(context)
         if force or not folder.exists():
             # The folder is kept: a registry that fails later costs no second training.
             fit_into(folder, plan, context, plan.record(provenance), validation)
         figures = _describe(folder, run, validation)
         cost = {name: f"{figures[name]:.6g}" for name in FOOTPRINT}
-        tags = {**provenance, **_summary_tags(plan), **cost}
+        digest = {DIGEST_TAG: sha256(folder / "model" / DESCRIPTION)}
+        tags = {**provenance, **_summary_tags(plan), **cost, **digest}
         version = context.registry.register(run, folder / "model", tags)
         context.registry.set_alias(CHALLENGER, version.number)
         run.tags({"model_version": str(version.number)})
-    shutil.rmtree(folder, ignore_errors=True)  # kept only until it is safe in the registry
+    tidy(folder)  # kept only until it is safe in the registry
     return version, figures
+
+
+def _fitted(plan: Plan, context: Context) -> Path:
+    return context.settings.cache_dir / "fitted" / plan.fingerprint
 
 
 def _describe(folder: Path, run: Run, validation: Reviews) -> dict[str, float]:

@@ -11,7 +11,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 
 import optuna
@@ -26,11 +25,12 @@ from src.model.core.settings import Settings
 from src.model.evaluation.metrics import classification_metrics
 from src.model.files.batches import parse_batches
 from src.model.files.code_version import code_digest
+from src.model.files.tables import Recorded
 from src.model.learners import make_learner
 from src.model.learners.base import Learner, Reviews
 from src.model.tracking.base import Run
 from src.model.training.examples import training_blocks, validation_rows
-from src.model.training.inputs import Processed, local_paths, train_files
+from src.model.training.inputs import Processed, local_files, train_files
 from src.model.training.tuned import RESULT, Tuned
 
 _LOSS = "validation.log_loss"
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         raise UsageError(msg, hint="Leave REVIEWS_LEARNER out.")
     numbers = parse_batches(" ".join(args.batches), settings.batches)
     files = train_files(context, numbers)
-    paths = local_paths(context.storage, files)
+    paths = local_files(context.storage, files)
     validation = validation_rows(paths, settings.validation_share)
     if not len(validation):
         raise UsageError("There are no validation rows to judge by.", hint="Tune on more batches.")
@@ -135,7 +135,7 @@ def _one_trial(
     study: optuna.Study,
     learner: Learner,
     context: Context,
-    files: Sequence[Path],
+    files: Sequence[Recorded],
     validation: Reviews,
 ) -> None:
     trial = study.ask(_space(learner))

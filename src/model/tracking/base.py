@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from src.model.core.errors import UsageError
-from src.model.core.names import ALIASES, CHALLENGER, CHAMPION, PREVIOUS
+from src.model.core.artifact import DESCRIPTION
+from src.model.core.digest import sha256
+from src.model.core.errors import ModelError, UsageError
+from src.model.core.names import ALIASES, CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS
 
 if TYPE_CHECKING:
     from src.model.files.manifest import Manifest
@@ -124,8 +126,26 @@ class Registry(Protocol):
     def fetch(self, version: Version) -> Path:
         """Return a local folder with the version's model files.
 
-        It raises ModelError where they are gone or damaged.
+        It raises ModelError where they are gone, or others than were registered.
         """
+
+
+def refuse_changed(folder: Path, version: Version) -> Path:
+    """Return the folder of a version's files, if its description is the one that was registered.
+
+    The description has the digests of all other files, which are checked when they are loaded.
+
+    Raises:
+        ModelError: it is another one.
+    """
+    registered, description = version.tags.get(DIGEST_TAG), folder / DESCRIPTION
+    if not description.is_file():
+        msg = f"The artifact of model version {version.number} holds no model."
+        raise ModelError(msg, hint="Train again, or choose another version.")
+    if registered and sha256(description) != registered:
+        msg = f"The {DESCRIPTION} of model version {version.number} has changed since it was made."
+        raise ModelError(msg, hint="Train again, or choose another version.")
+    return folder
 
 
 def resolve(registry: Registry, reference: str) -> Version:

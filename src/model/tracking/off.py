@@ -12,11 +12,12 @@ from uuid import uuid4
 
 from pydantic import ValidationError, model_validator
 
+from src.model.core.artifact import DESCRIPTION, parse_description
 from src.model.core.errors import ModelError
 from src.model.core.names import FINGERPRINT_TAG
 from src.model.core.records import Record, first_problem
 from src.model.files.storage import Storage
-from src.model.tracking.base import DataSet, Run, Version
+from src.model.tracking.base import DataSet, Run, Version, refuse_changed
 
 if TYPE_CHECKING:
     from src.model.files.manifest import Manifest
@@ -129,16 +130,27 @@ class FileRegistry:
 
     def register(self, run: Run, folder: Path, tags: Mapping[str, str]) -> Version:
         with self._changing() as index:
-            # A file of a lost index or of a killed registration is never written over.
+            # The file of a lost index is never written over; that of this very registration, which
+            # was killed before the index knew of it, is.
             there = {Path(key).stem for key in self._storage.list("models/")}
             number = len(index.versions) + 1
-            while str(number) in there:
+            while str(number) in there and not self._is_of(number, tags.get(FINGERPRINT_TAG)):
                 number += 1
             with self._storage.writing(f"models/{number}.zip") as path:
                 made = shutil.make_archive(str(path), "zip", folder)
                 Path(made).replace(path)
             index.versions[number] = _Entry(run_id=run.id, tags=dict(tags))
         return Version(number, run.id, dict(tags))
+
+    def _is_of(self, number: int, fingerprint: str | None) -> bool:
+        """Say whether the file of a number holds the model with this fingerprint."""
+        path = self._storage.path(f"models/{number}.zip")
+        try:
+            with zipfile.ZipFile(path) as archive:
+                found = parse_description(archive.read(DESCRIPTION), str(path)).training
+        except (ModelError, zipfile.BadZipFile, zlib.error, KeyError, OSError):
+            return False
+        return found is not None and found.fingerprint == fingerprint
 
     def get(self, number: int) -> Version | None:
         index = self._read()
@@ -189,4 +201,4 @@ class FileRegistry:
             ) as error:
                 msg = f"{archive} is damaged: {error}."
                 raise ModelError(msg, hint="Choose another version.") from error
-        return folder
+        return refuse_changed(folder, version)

@@ -17,7 +17,7 @@ from src.model.core.models import reader
 from src.model.core.names import ALIASES, FINGERPRINT_TAG
 from src.model.core.settings import Settings
 from src.model.files.lease import file_lock
-from src.model.tracking.base import Run, Version
+from src.model.tracking.base import Run, Version, refuse_changed
 from src.model.tracking.connection import connect, installed, saying_what_failed
 
 _FILES = "sqlite:///"
@@ -139,7 +139,7 @@ class MlflowRegistry:
                 "Train again."
             )
             raise ModelError(msg, hint=hint)
-        return found[0]
+        return refuse_changed(found[0], version)
 
     def _version(self, version: ModelVersion) -> Version:
         # A search leaves aliases out of its answers; asking for one version carries them.

@@ -53,7 +53,7 @@ def answer(models: Sequence[ServedModel], context: Context, test: Processed) -> 
     sample: list[tuple[str, str]] = []
     scores: list[list[npt.NDArray[np.float64]]] = [[] for _ in models]
     with context.progress("Scoring the test rows") as advance:
-        for frame in read_blocks(path, ("polarity", "title", "text", *extra)):
+        for frame in read_blocks(path, ("polarity", "title", "text", *extra), test.sha256):
             masks.append(text_masks(frame))
             # By name: a column may be called "*".
             values.append(frame.drop("polarity", "title", "text"))

@@ -4,13 +4,12 @@ Part of every model's code version: a change here makes other models.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from src.model.files.rows import POSITIVE, is_validation
-from src.model.files.tables import read_blocks
+from src.model.files.tables import Recorded, read_blocks
 from src.model.learners.base import Reviews
 
 COLUMNS = ("row_id", "polarity", "title", "text")
@@ -32,14 +31,14 @@ def joined_reviews(parts: Iterable[Reviews]) -> Reviews:
     )
 
 
-def training_blocks(files: Sequence[Path], validation_share: float) -> Iterator[Reviews]:
+def training_blocks(files: Sequence[Recorded], validation_share: float) -> Iterator[Reviews]:
     """Yield the training rows of all files, block by block, in their order."""
     for frame in _frames(files):
         held = pl.Series(is_validation(frame["row_id"].to_numpy(), validation_share))
         yield reviews(frame.filter(~held))
 
 
-def validation_rows(files: Sequence[Path], validation_share: float) -> Reviews:
+def validation_rows(files: Sequence[Recorded], validation_share: float) -> Reviews:
     """Return the rows of all files that are kept for validation."""
     return joined_reviews(
         reviews(
@@ -49,6 +48,6 @@ def validation_rows(files: Sequence[Path], validation_share: float) -> Reviews:
     )
 
 
-def _frames(files: Sequence[Path]) -> Iterator[pl.DataFrame]:
+def _frames(files: Sequence[Recorded]) -> Iterator[pl.DataFrame]:
     for file in files:
-        yield from read_blocks(file, COLUMNS)
+        yield from read_blocks(file.path, COLUMNS, file.sha256)

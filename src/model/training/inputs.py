@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from src.model.command import Context
 from src.model.core.errors import UsageError
@@ -11,6 +10,7 @@ from src.model.files.layout import CLEAN_TEST, RAW_TEST, Cleaning, batch_key, cl
 from src.model.files.lineage import current_raw, current_split, step_code
 from src.model.files.manifest import read_manifest
 from src.model.files.storage import Storage
+from src.model.files.tables import Recorded
 from src.model.tracking.base import DataSet
 
 
@@ -33,9 +33,9 @@ class Processed:
         return InputFile(key=self.key, sha256=self.sha256, rows=self.rows)
 
 
-def local_paths(storage: Storage, files: Sequence[Processed]) -> list[Path]:
-    """Return where the files can be read on this machine."""
-    return [storage.path(file.key) for file in files]
+def local_files(storage: Storage, files: Sequence[Processed]) -> list[Recorded]:
+    """Return where the files can be read on this machine, and what must be in them."""
+    return [Recorded(storage.path(file.key), file.sha256) for file in files]
 
 
 def data_source(context: Context) -> str:

@@ -5,7 +5,6 @@ import json
 import resource
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from src.model.core.records import Record, Scalar, Training
 from src.model.files.code_version import code_digest
 from src.model.learners.base import Fitted, Learner, LearningPoint, Reviews
 from src.model.training.examples import training_blocks, validation_rows
-from src.model.training.inputs import Processed, local_paths
+from src.model.training.inputs import Processed, local_files
 from src.model.training.provenance import package_versions
 from src.model.training.warm_start import WarmStart
 
@@ -91,7 +90,7 @@ class Plan:
 
     def validation(self, context: Context) -> Reviews:
         """Return the rows the model is validated on."""
-        return validation_rows(local_paths(context.storage, self.files), self.validation_share)
+        return validation_rows(local_files(context.storage, self.files), self.validation_share)
 
 
 class Story(Record):
@@ -124,7 +123,7 @@ def fit_into(
     def blocks() -> Iterator[Reviews]:
         nonlocal rows
         rows = 0
-        paths = local_paths(context.storage, plan.fresh)
+        paths = local_files(context.storage, plan.fresh)
         for block in training_blocks(paths, plan.validation_share):
             rows += len(block)
             yield block
@@ -141,12 +140,23 @@ def fit_into(
         peak_mb=_peak_mb(),
     )
     with saying_what_failed(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
-            made = Path(aside) / "whole"
-            _write(made, fitted, record, story)
-            shutil.rmtree(folder, ignore_errors=True)
-            made.replace(folder)
+        tidy(folder)
+        _write(_aside(folder), fitted, record, story)
+        _aside(folder).replace(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what `fit_into` wrote, whole or not at all, and what a killed run left of it."""
+    with saying_what_failed(folder):
+        shutil.rmtree(_aside(folder), ignore_errors=True)
+        if folder.exists():
+            folder.replace(_aside(folder))
+            shutil.rmtree(_aside(folder), ignore_errors=True)
+
+
+def _aside(folder: Path) -> Path:
+    """Return where a folder is made and unmade; always the same, so nothing is left behind."""
+    return folder.with_name(f".{folder.name}.aside")
 
 
 def _write(folder: Path, fitted: Fitted, record: Training, story: Story) -> None:
