@@ -5,6 +5,9 @@ import json
 import polars as pl
 import pytest
 
+from src.model.core.artifact import DESCRIPTION
+from src.model.core.digest import sha256
+from src.model.core.names import DIGEST_TAG
 from src.model.core.text import clean_field
 from tests.conftest import Workspace
 
@@ -83,6 +86,7 @@ def test_what_differs_is_said_exactly(small: Workspace) -> None:
     training = artifact.training.model_copy(update={"code_sha256": "0" * 64})
     model.pruned(700_000).save(folder, training)
     shutil.make_archive(str(small.data / "models/1"), "zip", folder)
+    context.registry.tag(1, {DIGEST_TAG: sha256(folder / DESCRIPTION)})
     result = small.run("pipeline.reproduce", "--model-version", "1", "--json")
     shown = small.run("pipeline.reproduce", "--model-version", "1").out
 
