@@ -29,7 +29,7 @@ def test_predicting_one_review(champion: Workspace) -> None:
 
 def test_a_review_of_unknown_words_and_odd_bytes(champion: Workspace) -> None:
     """Words never seen and bytes that are no text still get an answer."""
-    assert champion.ok("pipeline.predict", "--title", "zzz")["label"] in {"negative", "positive"}
+    assert "undecided" == champion.ok("pipeline.predict", "--title", "zzz")["label"]
     assert champion.ok("pipeline.predict", "--message", "caf\udce9 \0 " + "x" * 100_000)["label"]
 
 
