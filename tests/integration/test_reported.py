@@ -26,7 +26,10 @@ def test_rows_that_cleaning_makes_equal_share_a_split(workspace: Workspace) -> N
     pairs = [(f"Fine &amp; good {i}", f"It works {i}") for i in range(300)]
     both = [*pairs, *((t.replace("&amp;", "&"), x.replace(" ", "  ")) for t, x in pairs)]
     Path("r.jsonl").write_text(
-        "".join(json.dumps({"polarity": 2, "title": t, "text": x}) + "\n" for t, x in both)
+        "".join(
+            json.dumps({"polarity": 1 + number % 2, "title": t, "text": x}) + "\n"
+            for number, (t, x) in enumerate(both)
+        )
     )
     workspace.ok("data.ingest", "--source", "r.jsonl")
     train, test = (
