@@ -43,15 +43,18 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        before = self._in_head
         super().data_received(data)
         if self._in_head:  # parts of a header are kept until it is whole
-            self._head_bytes += len(data)
+            self._head_bytes += len(data) if before else 0  # else most of it was a body
             if self._head_bytes > _MAX_HEAD_BYTES:
                 self._refuse(_TOO_LARGE)
+            else:
+                self._expect_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._expect_head()
+        self._in_head, self._head_bytes = True, 0
 
     def on_headers_complete(self) -> None:
         self._stop_timer()
@@ -70,8 +73,8 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def _expect_head(self) -> None:
-        self._in_head, self._head_bytes = True, 0
-        if self._timer is None:
+        """Begin to wait for the rest of a head; most come whole and need no timer."""
+        if self._timer is None and not self.transport.is_closing():
             self._timer = self.loop.call_later(self.head_seconds, self._refuse, _TOO_SLOW)
 
     def _stop_timer(self) -> None:
