@@ -1,6 +1,5 @@
 """Parquet files of reviews, written and read in blocks of bounded size."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +9,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from src.model.core.digest import sha256_of
 from src.model.core.errors import DataError
 
-_CHUNK = 1 << 20
 _MEND = "Run the step that writes it again with --force."
 _OTHER = "it was changed, swapped or restored, or another run is replacing it."
 
@@ -93,20 +92,13 @@ def open_table(path: Path, sha256: str = "") -> pq.ParquetFile:
     """
     try:
         source = pa.OSFile(str(path), "rb")
-        if sha256 and _digest(source) != sha256:
+        if sha256 and sha256_of(source) != sha256:
             raise DataError(f"{path} is not the file that its manifest names: {_OTHER}", hint=_MEND)
+        source.seek(0)
         return pq.ParquetFile(source, page_checksum_verification=True)
     except (pa.ArrowInvalid, OSError) as error:
         msg = f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}."
         raise DataError(msg, hint=_MEND) from error
-
-
-def _digest(source: pa.NativeFile) -> str:
-    found = hashlib.sha256()
-    while chunk := source.read(_CHUNK):
-        found.update(chunk)
-    source.seek(0)
-    return found.hexdigest()
 
 
 def read_blocks(

@@ -10,10 +10,10 @@ from src.model.core.digest import sha256
 from src.model.core.disk import atomic_write
 
 
-def note(copy: Path) -> None:
-    """Remember a copy as it is now. Raises OSError where that cannot be written."""
+def note(copy: Path, digest: str) -> None:
+    """Remember a copy by its SHA-256. Raises OSError where that cannot be written."""
     with atomic_write(_digest_of(copy)) as path:
-        path.write_text(sha256(copy), encoding="ascii")
+        path.write_text(digest, encoding="ascii")
 
 
 def is_kept(copy: Path) -> bool:

@@ -40,9 +40,9 @@ def fetch_s3(name: str, settings: Settings) -> Path:
     for meta in found:
         target = folder / Path(meta["path"]).name
         if not is_kept(target):
-            fetch(store, f"s3://{bucket}/{meta['path']}", meta["path"], target)
+            copy = fetch(store, f"s3://{bucket}/{meta['path']}", meta["path"], target)
             with saying_what_failed(target):
-                note(target)
+                note(target, copy.stored.sha256)  # hashed on the way
     alone = len(found) == 1 and found[0]["path"] == key
     return folder / Path(key).name if alone else folder
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from src.model.core.digest import sha256
 from src.model.core.disk import saying_what_failed
 from src.model.core.errors import NetworkError, SourceError, UsageError
 from src.model.core.redact import without_secrets
@@ -58,7 +59,7 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
             )
             raise NetworkError(msg, hint=hint) from None
         partial.replace(target)
-        note(target)
+        note(target, sha256(target))
         notes.unlink(missing_ok=True)
     return target
 
