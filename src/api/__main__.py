@@ -17,6 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from src.api.security import is_key_name
+from src.model.core.ending import Terminated, sigterm_raises
 from src.model.core.errors import ReviewsError, UsageError
 from src.model.core.proxies import keep_near
 from src.model.core.redact import without_secrets
@@ -56,7 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = load_settings()
         if args.new_key:
             return _new_key(args.new_key)
-        return _serve(settings)
+        with sigterm_raises():  # uvicorn raises the signal again when it has shut down
+            return _serve(settings)
+    except Terminated:
+        return 128 + signal.SIGTERM
     except ReviewsError as error:
         sys.stderr.write(f"error: {without_secrets(str(error))}\n")
         return error.exit_code
@@ -78,7 +82,6 @@ def _new_key(name: str) -> int:
 
 def _serve(settings: Settings) -> int:
     several = settings.api.workers > 1
-    signal.signal(signal.SIGTERM, _leave)
     with ExitStack() as closing:
         if several:  # one alone needs no folder: its root may be read-only, without any other place
             shared = tempfile.TemporaryDirectory(prefix="reviews-api-")
@@ -115,11 +118,6 @@ def _serve(settings: Settings) -> int:
         else:
             uvicorn.Server(config).run(sockets=[listening])
     return 0
-
-
-def _leave(number: int, _frame: object) -> None:
-    """Leave by way of every `finally`: uvicorn raises the signal again when it has shut down."""
-    raise SystemExit(128 + number)
 
 
 def _end_on_hangup(_number: int, _frame: object) -> None:

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,6 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 import structlog
@@ -25,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from src.model.core.ending import Terminated, sigterm_raises
 from src.model.core.errors import ReviewsError, StorageError
 from src.model.core.logs import set_up_logs
 from src.model.core.proxies import keep_near
@@ -127,31 +126,6 @@ class Context:
 Run = Callable[[argparse.Namespace, Context], Outcome]
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, treated as Ctrl-C is: what was begun is undone, the run is marked as killed."""
-
-
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Turn the first SIGTERM into an exception while the block runs.
-
-    A second one would disturb the cleaning up.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def parser_for(module_doc: str | None, name: str) -> argparse.ArgumentParser:
     """Return a parser with the options every step has.
 
@@ -183,7 +157,7 @@ def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None =
         set_up_logs(settings)
         keep_near([settings.mlflow.tracking_uri, settings.aws.endpoint_url or ""])
         # Libraries print (MLflow its links, kagglehub its progress); stdout is the answer's alone.
-        with _sigterm_raises(), Context(settings) as context, redirect_stdout(sys.stderr):
+        with sigterm_raises(), Context(settings) as context, redirect_stdout(sys.stderr):
             outcome = spoken(name, run, args, context)
     except ReviewsError as error:
         if args.debug:
@@ -191,7 +165,7 @@ def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None =
         return _report(error, as_json=args.json)
     except KeyboardInterrupt as stopped:
         sys.stderr.write("Stopped. Nothing half-written remains; the same command starts again.\n")
-        return 128 + (signal.SIGTERM if isinstance(stopped, _Terminated) else signal.SIGINT)
+        return 128 + (signal.SIGTERM if isinstance(stopped, Terminated) else signal.SIGINT)
     text = outcome.result.model_dump_json() if args.json else outcome.text.rstrip()
     return _answer(text, outcome.exit_code)
 
