@@ -60,7 +60,7 @@ find_mlflow() {
         "Start it: make docker-mlflow-up; or set MLFLOW_TRACKING_URI to another, or to nothing to run without." ;;
     '' | http://* | https://* | databricks*)
       tracking=$(printf %s "$MLFLOW_TRACKING_URI" | sed -E 's#^(https?://([^/@]*@)?)(localhost|127\.0\.0\.1|\[::1\])([:/]|$)#\1host.docker.internal\4#') ;;
-    *) fail 2 "MLFLOW_TRACKING_URI=$MLFLOW_TRACKING_URI is a place on this machine, which a container cannot reach." \
+    *) fail 2 "MLFLOW_TRACKING_URI names no http address, but a database or a folder, which a container cannot use." \
       "Leave it out (the stack's server), name an http address, or set it to nothing to run without tracking." ;;
   esac
 }

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, redirect_stderr, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from src.api.security import is_key_name
 from src.model.core.ending import Terminated, sigterm_raises
 from src.model.core.errors import ReviewsError, UsageError
 from src.model.core.proxies import keep_near
-from src.model.core.redact import without_secrets
+from src.model.core.redact import hide, hide_addresses, hide_environment, stream_without_secrets
 from src.model.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def make_app() -> object:
     """Return the application of this process's settings; what uvicorn calls in each worker."""
+    sys.stderr = stream_without_secrets(sys.stderr)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     return _app(load_settings())
 
@@ -52,18 +53,22 @@ def _end_with_parent(parent: int) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = build_parser().parse_args(argv)
-    try:
-        settings = load_settings()
-        if args.new_key:
-            return _new_key(args.new_key)
-        with sigterm_raises():  # uvicorn raises the signal again when it has shut down
-            return _serve(settings)
-    except Terminated:
-        return 128 + signal.SIGTERM
-    except ReviewsError as error:
-        sys.stderr.write(f"error: {without_secrets(str(error))}\n")
-        return error.exit_code
+    hide_environment(os.environ)
+    with redirect_stderr(stream_without_secrets(sys.stderr)):
+        args = build_parser().parse_args(argv)
+        try:
+            settings = load_settings()
+            hide(settings.secrets())
+            hide_addresses(settings.addresses())
+            if args.new_key:
+                return _new_key(args.new_key)
+            with sigterm_raises():  # uvicorn raises the signal again when it has shut down
+                return _serve(settings)
+        except Terminated:
+            return 128 + signal.SIGTERM
+        except ReviewsError as error:
+            sys.stderr.write(f"error: {error}\n")
+            return error.exit_code
 
 
 def _new_key(name: str) -> int:
@@ -97,6 +102,7 @@ def _serve(settings: Settings) -> int:
             "src.api.__main__:make_app" if several else app,
             factory=several,
             workers=settings.api.workers,
+            log_config=None,  # through stderr as it is now, so without secrets
             log_level="warning",
             access_log=False,
             server_header=False,

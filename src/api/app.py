@@ -24,7 +24,7 @@ from src.api.security import read_keys
 from src.api.sources import FolderSource, MlflowSource, Source
 from src.model.core.logs import set_up_logs
 from src.model.core.names import CHALLENGER, CHAMPION
-from src.model.core.redact import hide
+from src.model.core.redact import hide, hide_addresses
 from src.model.core.settings import Settings
 
 _THREADS = 2
@@ -37,6 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
         SettingsError: the keys file or the place of the prediction log makes no sense.
     """
     hide(settings.secrets())
+    hide_addresses(settings.addresses())
     set_up_logs(settings)
     metrics = Metrics()
     bench = _bench(settings, metrics)
@@ -83,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _bench(settings: Settings, metrics: Metrics) -> Bench:
     """Return the places for models, each with where it is looked for."""
-    remote = settings.mlflow.tracking_uri.startswith(("http://", "https://"))
+    remote = settings.mlflow.tracking_uri.lower().startswith(("http://", "https://"))
     cache = ModelCache(settings.api.cache_dir)
 
     def slot(name: str) -> ModelSlot:

@@ -12,7 +12,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +27,13 @@ from src.model.core.ending import Terminated, sigterm_raises
 from src.model.core.errors import ReviewsError, StorageError
 from src.model.core.logs import set_up_logs
 from src.model.core.proxies import keep_near
-from src.model.core.redact import hide, without_secrets
+from src.model.core.redact import (
+    hide,
+    hide_addresses,
+    hide_environment,
+    stream_without_secrets,
+    without_secrets,
+)
 from src.model.core.settings import Settings, load_settings
 from src.model.files.storage import Storage
 from src.model.files.stores import open_storage
@@ -147,25 +153,40 @@ def parser_for(module_doc: str | None, name: str) -> argparse.ArgumentParser:
 def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None = None) -> int:
     """Parse, build the context, run the step, print its outcome, and return the exit code.
 
-    The exit codes are those of errors.py.
+    The exit codes are those of errors.py; 1 is a defect of the program, with its traceback. Nothing
+    secret gets to stderr, whoever writes it.
     """
-    args = parser.parse_args(argv)
-    name = parser.prog.rsplit(".", 1)[-1]
-    try:
-        settings = load_settings()
-        hide(settings.secrets())
-        set_up_logs(settings)
-        keep_near([settings.mlflow.tracking_uri, settings.aws.endpoint_url or ""])
-        # Libraries print (MLflow its links, kagglehub its progress); stdout is the answer's alone.
-        with sigterm_raises(), Context(settings) as context, redirect_stdout(sys.stderr):
-            outcome = spoken(name, run, args, context)
-    except ReviewsError as error:
-        if args.debug:
-            sys.stderr.write(without_secrets(traceback.format_exc()))
-        return _report(error, as_json=args.json)
-    except KeyboardInterrupt as stopped:
-        sys.stderr.write("Stopped. Nothing half-written remains; the same command starts again.\n")
-        return 128 + (signal.SIGTERM if isinstance(stopped, Terminated) else signal.SIGINT)
+    words = sys.argv[1:] if argv is None else argv
+    hide(word for word in words if "://" in word)
+    hide_environment(os.environ)
+    with redirect_stderr(stream_without_secrets(sys.stderr)):
+        args = parser.parse_args(words)
+        try:
+            return _answered(parser.prog.rsplit(".", 1)[-1], run, args)
+        except ReviewsError as error:
+            if args.debug:
+                traceback.print_exc()
+            return _report(error, as_json=args.json)
+        except KeyboardInterrupt as stopped:
+            sys.stderr.write(
+                "Stopped. Nothing half-written remains; the same command starts again.\n"
+            )
+            return 128 + (signal.SIGTERM if isinstance(stopped, Terminated) else signal.SIGINT)
+        except Exception:  # noqa: BLE001 - the last resort: a traceback without secrets
+            traceback.print_exc()
+            return 1
+
+
+def _answered(name: str, run: Run, args: argparse.Namespace) -> int:
+    """Run the step and print its answer."""
+    settings = load_settings()
+    hide(settings.secrets())
+    hide_addresses(settings.addresses())
+    set_up_logs(settings)
+    keep_near([settings.mlflow.tracking_uri, settings.aws.endpoint_url or ""])
+    # Libraries print (MLflow its links, kagglehub its progress); stdout is the answer's alone.
+    with sigterm_raises(), Context(settings) as context, redirect_stdout(sys.stderr):
+        outcome = spoken(name, run, args, context)
     text = outcome.result.model_dump_json() if args.json else outcome.text.rstrip()
     return _answer(text, outcome.exit_code)
 

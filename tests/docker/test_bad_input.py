@@ -100,7 +100,7 @@ def test_a_mount_of_somebody_else(docker: Docker, folder: Path) -> None:
             "There is no image tutoria-mlops-nothing:1 here.",
         ),
         ({}, 5, "MLflow's server is not up."),
-        ({"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}, 2, "is a place on this machine"),
+        ({"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}, 2, "names no http address"),
         ({"MLFLOW_TRACKING_URI": "http://localhost:9"}, 5, "host.docker.internal:9"),
         (NOWHERE | {"source": "no/such/file.csv"}, 3, "no/such/file.csv"),
     ],

@@ -1,58 +1,12 @@
-"""No secret of any setting in what a command prints, logs, writes or records."""
+"""No secret of a source in what the whole pipeline writes and records."""
 
 import json
 from pathlib import Path
 
-import pytest
-
-from src.model import steps
 from tests.conftest import Workspace
-from tests.integration.conftest import WebServer, free_port
+from tests.integration.conftest import WebServer
 
-SECRETS = {
-    "MLFLOW_TRACKING_PASSWORD": "opensesame-mlflow-password",
-    "MLFLOW_TRACKING_TOKEN": "opensesame-mlflow-token",
-    "AWS_SECRET_ACCESS_KEY": "opensesame-aws-secret",
-    "AWS_SESSION_TOKEN": "opensesame-aws-token",
-}
 MARK = "opensesame"
-WORDS = {
-    "train": ("--batches=0",),
-    "tune": ("--batches=0",),
-    "preprocess_batch": ("--batch=0",),
-    "score": ("in.csv", "out.csv"),
-    "predict": ("--title=Great",),
-    "run": ("train",),
-    "mlflow_server": ("status",),
-}
-MODULES = [command.module for command in steps.COMMANDS.values()] + list(steps.OTHERS)
-
-
-@pytest.mark.parametrize("mode", ["--json", "--debug"])
-@pytest.mark.parametrize("module", MODULES)
-def test_a_command_that_fails_repeats_no_secret(
-    workspace: Workspace, module: str, mode: str
-) -> None:
-    """Where MLflow, S3, Optuna's store or the source is gone, the message hides how to log in."""
-    gone = f"127.0.0.1:{free_port()}"
-    workspace.set(
-        **SECRETS,
-        MLFLOW_TRACKING_URI=f"http://bob:{MARK}-address@{gone}",
-        MLFLOW_TRACKING_USERNAME=f"{MARK}-user",
-        MLFLOW_HTTP_REQUEST_MAX_RETRIES="0",
-        AWS_ACCESS_KEY_ID="someone",
-        AWS_ENDPOINT_URL=f"http://{gone}",
-        REVIEWS_SOURCE=f"https://ann:{MARK}-source@{gone}/x.csv?signature={MARK}-query",
-        REVIEWS_TUNE_STORAGE=f"postgresql://optuna:{MARK}-optuna@{gone}/db",
-        REVIEWS_LOG_FORMAT="json",
-    )
-    (workspace.path / "in.csv").write_text("title,text\na,b\n")
-    name = module.rsplit(".", 1)[-1]
-    result = workspace.run(module.removeprefix("src.model."), *WORDS.get(name, ()), mode)
-
-    assert 0 != result.code
-    assert MARK not in result.out + result.err
-    assert ("Traceback" in result.err) == (mode == "--debug" and name != "mlflow_server")
 
 
 def test_what_a_source_with_secrets_leaves_behind(tracked: Workspace, web: WebServer) -> None:

@@ -213,7 +213,10 @@ def _study(settings: Settings, learner: Learner, files: Sequence[Processed]) -> 
         code_digest(*learner.code, "src.model.training.examples"),
     ]
     name = f"{learner.name}-{hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]}"
-    study = optuna.create_study(storage=settings.tune_storage, study_name=name, load_if_exists=True)
+    storage = settings.tune_storage
+    # A driver that is not installed, a port that is no number
+    with _saying_what_failed(storage, ImportError, ValueError):
+        study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
     # A sampler begins anew in every process: with the same seed, a search that goes on would repeat
     # its first trials.
     seed = settings.seed + len(study.get_trials(deepcopy=False))
@@ -222,10 +225,15 @@ def _study(settings: Settings, learner: Learner, files: Sequence[Processed]) -> 
 
 
 @contextmanager
-def _saying_what_failed(storage: str) -> Iterator[None]:
+def _saying_what_failed(storage: str, *more: type[Exception]) -> Iterator[None]:
+    failures: tuple[type[Exception], ...] = (
+        SQLAlchemyError,
+        optuna.exceptions.StorageInternalError,
+        *more,
+    )
     try:
         yield
-    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+    except failures as error:
         place, reason = without_secrets(storage), str(error).splitlines()[0]
         msg = f"Optuna's store {place} cannot be used: {without_secrets(reason)}."
         hint = "Check REVIEWS_TUNE_STORAGE, then run the same command again."

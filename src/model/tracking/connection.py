@@ -76,6 +76,7 @@ def saying_what_failed() -> Iterator[None]:
         SQLAlchemyError,
         OSError,
         ImportError,
+        ValueError,  # what an address makes of itself in a database's driver
     ) as error:
         address = without_secrets(mlflow.get_tracking_uri())
         reason = without_secrets(" ".join(str(error).split()))[:300]

@@ -2,17 +2,17 @@
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from src.model.core.errors import SettingsError
 from src.model.core.settings.data import QualitySettings, SourceSettings
-from src.model.core.settings.group import Group, Share, is_secret, setting
+from src.model.core.settings.group import Address, Group, Share, is_address, is_secret, setting
 from src.model.core.settings.services import AwsSettings, MlflowSettings
 from src.model.core.settings.serving import ApiSettings, LogSettings
 from src.model.core.settings.training import (
@@ -77,7 +77,7 @@ class Settings(Learners):
     abstain_accuracy: Share = setting(
         0.97, "Accuracy on validation rows outside the band in which the model abstains."
     )
-    tune_storage: str = setting(
+    tune_storage: Address = setting(
         "sqlite:///optuna.db", "Where `tune` keeps its searches, for Optuna."
     )
     promotion: PromotionSettings = PromotionSettings()
@@ -106,12 +106,19 @@ class Settings(Learners):
         return list(Learners.model_fields)
 
     def secrets(self) -> list[str]:
-        """Return every value that must not be shown: secrets, and addresses that may hold one."""
-        found = [self.tune_storage, self.source.spec, self.mlflow.tracking_uri]
-        for group in (self.mlflow, self.aws):
-            values = (getattr(group, name) for name in type(group).model_fields)
-            found += [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
-        return [value for value in found if value]
+        """Return every value that must not be shown."""
+        return [value.get_secret_value() for value in self._where(is_secret) if value]
+
+    def addresses(self) -> list[str]:
+        """Return every address in which something may stand that must not be shown."""
+        source = [self.source.spec] if "://" in self.source.spec else []
+        return source + [value for value in self._where(is_address) if value]
+
+    def _where(self, kind: Callable[[FieldInfo], bool]) -> Iterator[Any]:
+        for variable in variables():
+            if kind(variable.info):
+                group = getattr(self, variable.group) if variable.group else self
+                yield getattr(group, variable.field)
 
     @property
     def parameters(self) -> LearnerSettings:
@@ -225,5 +232,6 @@ def _explained(error: ValidationError, known: list[Variable]) -> SettingsError:
     variable = places.get(path[:2]) or places[path[:1]]
     reason = str(first["msg"]).removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
-    shown = "" if is_secret(variable.info) else f"={first['input']!r}"
+    hidden = is_secret(variable.info) or is_address(variable.info)
+    shown = "" if hidden else f"={first['input']!r}"
     return SettingsError(f"{variable.name}{shown}: {reason}. See docs/model/scripts.md, Settings.")

@@ -1,13 +1,37 @@
 """A group of settings: a frozen class that is handed, whole, to what it configures."""
 
+import re
 from typing import Annotated, Any, ClassVar
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic.fields import FieldInfo
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+_HOST_WITHOUT_SCHEME = re.compile(r"([^\s/@]*@)?[\w.-]+:\d+(/.*)?")
+
+
+def _is_address(value: str) -> str:
+    if _HOST_WITHOUT_SCHEME.fullmatch(value):
+        msg = "has no scheme: write http:// or https:// before it"
+        raise ValueError(msg)
+    if value.lower().startswith(("http://", "https://")):
+        try:
+            readable = bool(urlsplit(value).hostname) and urlsplit(value).port != 0
+        except ValueError:
+            readable = False
+        if not readable:
+            msg = "is no address: its host or port cannot be read"
+            raise ValueError(f"{msg}. Write / ? # @ and [ of a password as %2F %3F %23 %40 and %5B")
+    return value
+
+
+_ADDRESS = AfterValidator(_is_address)
+Address = Annotated[str, _ADDRESS]
+"""The address of a service or of data; user, password and query in it are shown to nobody."""
 
 
 class Group(BaseModel):
@@ -37,3 +61,8 @@ def secret(description: str, *variables: str) -> Any:
 def is_secret(info: FieldInfo) -> bool:
     """Say whether a field's value must not be shown."""
     return info.annotation is SecretStr
+
+
+def is_address(info: FieldInfo) -> bool:
+    """Say whether a field's value may hold user, password or query."""
+    return _ADDRESS in info.metadata

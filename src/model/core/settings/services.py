@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import SecretStr
+from pydantic import SecretStr, field_validator
 
-from src.model.core.settings.group import Group, secret, setting
+from src.model.core.settings.group import Address, Group, secret, setting
 
 
 class MlflowSettings(Group):
@@ -16,7 +16,7 @@ class MlflowSettings(Group):
 
     prefix: ClassVar[str] = "MLFLOW_"
 
-    tracking_uri: str = setting(
+    tracking_uri: Address = setting(
         "sqlite:///mlflow.db", "MLflow's address or database; empty turns tracking off."
     )
     tracking_username: SecretStr = secret("User of MLflow's server.")
@@ -39,7 +39,7 @@ class AwsSettings(Group):
 
     prefix: ClassVar[str] = "AWS_"
 
-    endpoint_url: str = setting("", "Another S3 address.")
+    endpoint_url: Address = setting("", "Another S3 address.")
     region: str = setting("us-east-1", "Region of the bucket.", "AWS_REGION", "AWS_DEFAULT_REGION")
     access_key_id: str = setting("", "Key id.")
     secret_access_key: SecretStr = secret("Secret key.")
@@ -48,3 +48,11 @@ class AwsSettings(Group):
     shared_credentials_file: Path | None = setting(
         None, "File of profiles; ~/.aws/credentials unless set."
     )
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _endpoint_is_http(cls, value: str) -> str:
+        if value and not value.lower().startswith(("http://", "https://")):
+            msg = "is no address that starts with http:// or https://"
+            raise ValueError(msg)
+        return value
