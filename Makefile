@@ -3,6 +3,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Targets that are named together depend on one another's files, whatever -j says.
+.NOTPARALLEL:
+# Reviews are UTF-8, whatever the locale says.
+export PYTHONUTF8 := 1
+# Where else pip would install to
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON PYTHONHOME
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
@@ -10,12 +16,22 @@ USER_VARIABLES := source batch batches warm_start ignore_champion trials model_v
 $(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $(variable_))))
 export $(USER_VARIABLES)
 
+# What else a caller may set, or a line of .env: see below, and `docs/model/docker.md`.
+SETTABLE := PYTHON MLFLOW_PORT IMAGE_TAG MODEL_IMAGE API_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK \
+	DOCKER_DATA DOCKER_MEMORY API_PORT API_KEY
+ifneq ($(wildcard .env),)
+from_file_ = $(shell sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$(1)=//p' .env | tail -n 1 | tr -d "'\"\r")
+$(foreach name_,$(SETTABLE),$(if $(filter undefined,$(origin $(name_))),$(if $(call from_file_,$(name_)),\
+	$(eval $(name_) := $$(call from_file_,$(name_))))))
+endif
+
 # The first Python here that fits; `make setup PYTHON=…` chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 PY := .venv/bin/python
-UV := .venv/bin/uv
+UV = $(shell cache=$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$${HOME:-/nowhere}/.cache}/uv}; \
+	mkdir -p "$$cache" 2>/dev/null && [ -w "$$cache" ] || echo UV_NO_CACHE=1) .venv/bin/uv
 # MLFLOW_PORT: where MLflow's server listens on 127.0.0.1
 MLFLOW_PORT ?= 5500
 PYTEST_ARGS ?=
@@ -42,7 +58,7 @@ DOCKER_DATA ?= data/docker
 DOCKER_MEMORY ?= 4g
 # API_PORT: where the API listens on 127.0.0.1
 API_PORT ?= 8000
-export IMAGE_TAG MODEL_IMAGE API_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT
+export IMAGE_TAG MODEL_IMAGE API_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT API_KEY
 
 # A target and its docker- twin share a recipe: the same module with the same arguments, here or in a container.
 RUN = $(if $(filter docker-%,$@),docker/run.sh,$(PY) -m)
@@ -61,7 +77,7 @@ setup: .venv/.locked ## Make .venv with the locked packages (Python 3.11 to 3.13
 .venv/.locked: requirements/setup.txt requirements/model.txt requirements/api.txt requirements/dev.txt
 	@[ -n '$(PYTHON)' ] || { echo 'error: no Python 3.11 to 3.13 with venv found; set PYTHON=/path/to/python' >&2; exit 2; }
 	@echo 'Setting up .venv with $(PYTHON) …' >&2; $(PYTHON) -m venv --clear .venv
-	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements/setup.txt
+	@$(PY) -m pip install -q --no-user --disable-pip-version-check --require-hashes -r requirements/setup.txt
 	@$(UV) pip sync -q --python $(PY) --require-hashes $^
 	@touch $@
 
@@ -241,8 +257,6 @@ model-pipeline-train docker-model-pipeline-train: ## preprocess, train, evaluate
 
 ##@ API
 
-API = http://$${REVIEWS_API_HOST:-127.0.0.1}:$${REVIEWS_API_PORT:-8000}
-
 .PHONY: model-export docker-model-export
 model-export docker-model-export: ## Put the champion, or model_version=, where the API serves it from (data/model)
 	@$(RUN) src.model.pipeline.export --model-version="$${model_version:-champion}"
@@ -256,7 +270,7 @@ api-run: .venv-api/.locked ## Serve predictions and a page on http://127.0.0.1:8
 
 .PHONY: api-predict
 api-predict: .venv-api/.locked ## Ask the running API for one review: title= message=
-	@.venv-api/bin/python -m src.api.ask "$(API)" --title="$$title" --message="$$message"
+	@.venv-api/bin/python -m src.api.ask --title="$$title" --message="$$message"
 
 .PHONY: api-key
 api-key: .venv-api/.locked ## Make an API key for name=; append its line to the file of REVIEWS_API_KEYS_FILE

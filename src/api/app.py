@@ -64,6 +64,8 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would repeat the caller's Host
+        servers=[{"url": settings.api.root_path}] if settings.api.root_path else None,
     )
     app.state.service = service
     app.include_router(router)
@@ -78,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         limit=limit,
         max_body_bytes=settings.api.max_body_bytes,
         timeout_seconds=settings.api.timeout_seconds,
+        root_path=settings.api.root_path,
     )
     return app
 

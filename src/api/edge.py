@@ -36,6 +36,7 @@ class Edge:
     limit: RateLimit
     max_body_bytes: int
     timeout_seconds: float
+    root_path: str = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,6 +45,8 @@ class Edge:
         begun = time.perf_counter()
         if scope["method"] == "HEAD":  # a GET whose body the server leaves out
             scope = {**scope, "method": "GET"}
+        if self.root_path:
+            scope = {**scope, "path": _below(scope["path"], self.root_path)}
         headers = Headers(scope=scope)
         request_id = _well_formed(headers.get("x-request-id")) or uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
@@ -134,6 +137,16 @@ class Edge:
     ) -> None:
         if not sending.started:
             await problem_response(problem, request_id)(scope, receive, sending)
+
+
+def _below(path: str, root: str) -> str:
+    """Return a path without the one that a reverse proxy has left before it.
+
+    >>> [_below(path, "/reviews") for path in ("/reviews/card", "/reviews", "/card", "/reviewsx")]
+    ['/card', '/', '/card', '/reviewsx']
+    """
+    rest = path.removeprefix(root)
+    return path if rest and not rest.startswith("/") else rest or "/"
 
 
 class _Sending:

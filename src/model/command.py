@@ -4,6 +4,7 @@ Here are arguments, settings, logs, progress and exit codes.
 """
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -23,8 +24,9 @@ from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from src.model.core.disk import saying_what_failed
 from src.model.core.ending import Terminated, sigterm_raises
-from src.model.core.errors import ReviewsError, StorageError
+from src.model.core.errors import ReviewsError, StorageError, UsageError
 from src.model.core.logs import set_up_logs
 from src.model.core.proxies import keep_near
 from src.model.core.redact import (
@@ -85,7 +87,9 @@ class Context:
     @cached_property
     def scratch(self) -> Path:
         """A folder for temporary files, gone when the context closes."""
-        return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="reviews-")))
+        with saying_what_failed("The temporary folder"):
+            folder = tempfile.TemporaryDirectory(prefix="reviews-")
+        return Path(self._closing.enter_context(folder))
 
     @property
     def log(self) -> Any:
@@ -157,6 +161,9 @@ def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None =
     secret gets to stderr, whoever writes it.
     """
     words = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     hide(word for word in words if "://" in word)
     hide_environment(os.environ)
     with redirect_stderr(stream_without_secrets(sys.stderr)):
@@ -179,6 +186,9 @@ def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None =
 
 def _answered(name: str, run: Run, args: argparse.Namespace) -> int:
     """Run the step and print its answer."""
+    if sys.getfilesystemencoding() != "utf-8":
+        msg = f"Words are read as {sys.getfilesystemencoding()} here, and reviews are UTF-8."
+        raise UsageError(msg, hint="Set PYTHONUTF8=1, or a locale such as C.UTF-8.")
     settings = load_settings()
     hide(settings.secrets())
     hide_addresses(settings.addresses())

@@ -22,6 +22,7 @@ from src.model import command
 from src.model.command import Context, Outcome, Result
 from src.model.core.errors import TrackingError, UnreachableError, UsageError
 from src.model.core.settings import Settings
+from src.model.files.mlflow_database import refuse_percent, sqlite_lock
 
 _STATE, _LOG = Path(".mlflow/server.json"), Path(".mlflow/server.log")
 _DEFAULT_STORE = "sqlite:///mlflow.db"
@@ -103,15 +104,24 @@ def _up(args: argparse.Namespace, settings: Settings) -> Outcome:
     if not Path(args.mlflow).exists():
         msg = f"{args.mlflow} is missing."
         raise UsageError(msg, hint="make mlflow-up installs it.")
+    refuse_percent(Path(args.mlflow).absolute())
     _STATE.parent.mkdir(exist_ok=True)
+    with sqlite_lock(_store(settings), "tables", _READY_SECONDS):  # until the tables are there
+        pid = _start(args, settings, address)
+    text = f"MLflow is up: {address}\n  {_use(address)}"
+    return _answer("up", "running", text, address=address, pid=pid)
+
+
+def _start(args: argparse.Namespace, settings: Settings, address: str) -> int:
+    """Start the server and return its process id when it answers. Raises TrackingError."""
     with _LOG.open("ab") as log:
         process = subprocess.Popen(
-            _command(args, settings),
+            _command(args),
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            env=_environment(),
+            env=_environment(settings),
         )
     created = psutil.Process(process.pid).create_time()
     state = {"pid": process.pid, "created": created, "address": address}
@@ -124,8 +134,7 @@ def _up(args: argparse.Namespace, settings: Settings) -> Outcome:
             msg = f"MLflow's server did not start; its log ends:\n{_log_end()}"
             raise TrackingError(msg, hint=f"The whole log is {_LOG}.")
         time.sleep(0.2)
-    text = f"MLflow is up: {address}\n  {_use(address)}"
-    return _answer("up", "running", text, address=address, pid=process.pid)
+    return process.pid
 
 
 def _use(address: str) -> str:
@@ -135,12 +144,14 @@ def _use(address: str) -> str:
     )
 
 
-def _command(args: argparse.Namespace, settings: Settings) -> list[str]:
+def _store(settings: Settings) -> str:
     uri = settings.mlflow.tracking_uri
-    store = uri if uri and not uri.startswith("http") else _DEFAULT_STORE
+    return uri if uri and not uri.lower().startswith("http") else _DEFAULT_STORE
+
+
+def _command(args: argparse.Namespace) -> list[str]:
     return [
         args.mlflow, "server", "--host", "127.0.0.1", "--port", str(args.port),
-        "--backend-store-uri", store,
         # The folder that clients without a server use: both see the same files.
         "--default-artifact-root", str(Path("mlruns").resolve()), "--no-serve-artifacts",
         "--allowed-hosts", f"127.0.0.1:{args.port},localhost:{args.port}",
@@ -148,8 +159,11 @@ def _command(args: argparse.Namespace, settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
-def _environment() -> dict[str, str]:
+def _environment(settings: Settings) -> dict[str, str]:
     return os.environ | {
+        "MLFLOW_BACKEND_STORE_URI": _store(
+            settings
+        ),  # no word of the command: those everybody sees
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }

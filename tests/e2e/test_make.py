@@ -109,6 +109,55 @@ def test_no_variable_of_a_caller_is_lost_on_the_way(tmp_path: Path) -> None:
     assert said == {name: found[name] for name in said}
 
 
+SHOW = (
+    f"show:\n\t@{sys.executable} -c 'import json, os; print(json.dumps(dict(os.environ)))'\n"
+    "first:\n\t@sleep 0.5; touch $(PLACE)/made\n"
+    "second:\n\t@test -e $(PLACE)/made\n"
+)
+
+
+def test_what_stands_in_dotenv_counts_for_make_too(tmp_path: Path) -> None:
+    """Ports, names and images, with quotes, dollars and all; the caller's own words win."""
+    for name in ("Makefile", "pyproject.toml"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    (tmp_path / "show.mk").write_text(SHOW)
+    (tmp_path / ".env").write_text(
+        '# comment\nMLFLOW_PORT=5577\nexport STACK="of $x # mine"\nAPI_PORT=1\nIMAGE_TAG=\n'
+    )
+    done = subprocess.run(
+        ["make", "-f", "Makefile", "-f", "show.mk", "show", "API_PORT=2"],
+        cwd=tmp_path, env={**os.environ, "DOCKER_MEMORY": "1g"}, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+
+    assert ("5577", "of $x # mine", "2", "1g") == tuple(
+        found[name] for name in ("MLFLOW_PORT", "STACK", "API_PORT", "DOCKER_MEMORY")
+    )
+    assert "data/docker" == found["DOCKER_DATA"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", found["IMAGE_TAG"])
+
+
+def test_the_environment_of_a_machine_does_no_harm(tmp_path: Path) -> None:
+    """Where else pip would install to is gone, and words are UTF-8 whatever the locale says."""
+    (tmp_path / "show.mk").write_text(SHOW)
+    elsewhere = {"PIP_USER": "1", "PIP_TARGET": "/x", "PIP_PREFIX": "/x", "PIP_INDEX_URL": "kept"}
+    done = make("-f", "Makefile", "-f", str(tmp_path / "show.mk"), "show", **elsewhere, LC_ALL="C")
+    found = json.loads(done.stdout)
+
+    assert {"PIP_INDEX_URL"} == elsewhere.keys() & found.keys()
+    assert "1" == found["PYTHONUTF8"]
+
+
+def test_targets_that_are_named_together_run_in_turn(tmp_path: Path) -> None:
+    """`make -j8 model-ingest model-validate` reads what was ingested."""
+    (tmp_path / "show.mk").write_text(SHOW)
+    files = ("-f", "Makefile", "-f", str(tmp_path / "show.mk"))
+    done = make(*files, "first", "second", f"PLACE={tmp_path}", MAKEFLAGS="-j8")
+
+    assert 0 == done.returncode, done.stderr
+
+
 def test_help_lists_every_target() -> None:
     """Each target has its line of help, and all the promised ones are there."""
     shown = re.findall(r"^  ([a-z0-9-]+) ", make("help").stdout, re.MULTILINE)

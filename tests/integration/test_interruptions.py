@@ -89,7 +89,7 @@ def test_a_full_disk(workspace: Workspace) -> None:
     code, out, err = on_small_disk(workspace, "size=4m", "data.ingest --source synthetic:60000@5")
 
     assert 5 == code, err
-    assert "The disk is full" in err
+    assert "The disk is full" in err, err
     assert "no half file remains" in err
     assert "Traceback" not in err
     assert [".locks/ingest.lock"] == out.split()
@@ -113,10 +113,24 @@ def test_a_disk_that_fills_up_in_training(small: Workspace) -> None:
     )
 
     assert 5 == code, err
-    assert "The disk is full" in err
+    assert "The disk is full" in err, err
     assert "Traceback" not in err
     assert "fitted" not in out
     assert before == files(small.data)
+
+
+def test_a_temporary_folder_that_fills_up(tracked: Workspace) -> None:
+    """It is the disk that is full, and not MLflow that cannot be used."""
+    tracked.ok("data.ingest", "--source", "synthetic:2000@3")
+    tracked.ok("data.split_batches")
+    tracked.ok("data.preprocess_batch", "--batch", "0")
+    code, _, err = on_small_disk(tracked, "size=64k", "pipeline.train --batches 0", "TMPDIR")
+
+    assert 5 == code, err
+    assert "The disk is full" in err, err
+    assert "TMPDIR" in err
+    assert "MLflow at" not in err
+    assert "Traceback" not in err
 
 
 def on_small_disk(

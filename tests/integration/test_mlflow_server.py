@@ -68,7 +68,7 @@ def test_a_process_id_that_now_belongs_to_somebody_else(tracked: Workspace) -> N
 
 def test_a_server_that_does_not_start(tracked: Workspace) -> None:
     """The end of its log is shown; a missing program says how to get it."""
-    tracked.set(MLFLOW_TRACKING_URI="sqlite:////proc/nowhere/mlflow.db")
+    tracked.set(MLFLOW_TRACKING_URI="nothing://nowhere")
     failed = tracked.run("mlflow_server", "up", "--port", str(free_port()), *PROGRAM)
     missing = tracked.run("mlflow_server", "up", "--port", str(free_port()), "--mlflow", "nothing")
 

@@ -1,6 +1,7 @@
 """Runs, versions and aliases: MLflow on SQLite, its server and plain files promise the same."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import mlflow
@@ -11,6 +12,7 @@ import pytest
 from src.model.core.errors import TrackingError, UsageError
 from src.model.core.settings import TfidfSettings
 from src.model.data.synthetic import generate, parse
+from src.model.files.mlflow_database import refuse_percent
 from src.model.learners.base import Reviews
 from src.model.learners.tfidf import TfidfLearner
 from src.model.tracking.base import Version, resolve
@@ -152,3 +154,27 @@ def test_a_store_that_is_no_store(workspace: Workspace) -> None:
 
     assert "hunter2" not in str(caught.value)
     assert "make mlflow-up" in caught.value.hint
+
+
+def test_first_uses_of_one_database_at_once(workspace: Workspace) -> None:
+    """Whoever comes first makes the tables; the others wait for them."""
+    workspace.set(MLFLOW_TRACKING_URI="sqlite:///mlflow.db")
+    started = [
+        subprocess.Popen(
+            workspace.command("pipeline.predict", "--title", "x"),
+            cwd=workspace.path, env=workspace.environment(), stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    said = [process.communicate(timeout=120)[1] for process in started]
+
+    assert [2, 2, 2] == [process.returncode for process in started], said
+    assert all("No model version is the champion" in text for text in said), said
+    assert not any("Traceback" in text or "cannot be used" in text for text in said), said
+
+
+def test_mlflow_below_a_folder_with_a_percent_sign(tmp_path: Path) -> None:
+    """Its migrations cannot be found there: a sentence says so, in the place of a traceback."""
+    with pytest.raises(UsageError, match="there is a % in the path"):
+        refuse_percent(tmp_path / "50% off/lib/mlflow/__init__.py")
+    refuse_percent(tmp_path / "mlflow/__init__.py")

@@ -197,6 +197,46 @@ def test_the_edge_refuses_before_the_endpoint_works(folder: Path) -> None:
     assert all("detail" in answer.json() for answer in answers if answer.is_error)
 
 
+def test_below_a_path_that_a_proxy_leaves_on(folder: Path) -> None:
+    """Page, script and endpoints are found with the path and without, and guarded both ways."""
+    (folder / "keys").write_text(f"ann:{sha256(b'secret').hexdigest()}\n")
+    settings = {
+        "REVIEWS_API_ROOT_PATH": "/our/reviews",
+        "REVIEWS_API_KEYS_FILE": str(folder / "keys"),
+    }
+    with client_of(folder, **settings) as client:
+        wait_ready(client)
+        page = client.get("/our/reviews/").text
+        links = [link for link in re.findall(r'(?:src|href)="([^"#]+)"', page) if ":" not in link]
+        found = {link: client.get(f"/our/reviews/{link}").status_code for link in links}
+        refused = [
+            client.post(f"{path}/api/v1/predict", json=REVIEW).status_code
+            for path in ("", "/our/reviews", "/our/reviews/our/reviews", "/our/reviews/", "//")
+        ]
+        let_in = client.post(
+            "/our/reviews/api/v1/predict", json=REVIEW, headers={"x-api-key": "secret"}
+        )
+        servers = client.get("/our/reviews/openapi.json").json()["servers"]
+
+    assert len(links) >= 2
+    assert {200} == set(found.values()), found
+    assert [401, 401] == refused[:2]
+    assert set(refused[2:]) <= {401, 404, 405}
+    assert let_in.is_success
+    assert [{"url": "/our/reviews"}] == servers
+
+
+def test_no_answer_sends_the_caller_to_another_host(client: Client) -> None:
+    """A path with one slash too many is not found, whatever host the caller names."""
+    answers = [
+        client.get(path, headers={"host": "evil.example"}, follow_redirects=False)
+        for path in ("/card/", "/api/v1/model/", "/metrics/", "//evil.example/card/")
+    ]
+
+    assert {404} == {answer.status_code for answer in answers}
+    assert not any("location" in answer.headers for answer in answers)
+
+
 def test_a_body_that_does_not_come_and_a_defect() -> None:
     """A slow body is 408; an endpoint that breaks is 500 without its reason; both are counted."""
     metrics = Metrics()

@@ -1,7 +1,7 @@
 """Model versions and aliases in MLflow."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import mlflow
@@ -16,11 +16,10 @@ from src.model.core.errors import ModelError
 from src.model.core.models import reader
 from src.model.core.names import ALIASES, FINGERPRINT_TAG
 from src.model.core.settings import Settings
-from src.model.files.lease import file_lock
+from src.model.files.mlflow_database import sqlite_lock
 from src.model.tracking.base import Run, Version, refuse_changed
 from src.model.tracking.connection import connect, installed, saying_what_failed
 
-_FILES = "sqlite:///"
 _SRC = Path(__file__).resolve().parents[2]
 _ABSENT = {ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), ErrorCode.Name(INVALID_PARAMETER_VALUE)}
 _SIGNATURE = ModelSignature(
@@ -51,10 +50,7 @@ class MlflowRegistry:
 
         There, aliases are looked at before and after they are moved.
         """
-        if not self._uri.startswith(_FILES):
-            return nullcontext()
-        database = Path(self._uri.removeprefix(_FILES)).absolute()
-        return file_lock(database.with_name(f"{database.name}.{name}.lock"), name, wait)
+        return sqlite_lock(self._uri, name, wait)
 
     def register(self, run: Run, folder: Path, tags: Mapping[str, str]) -> Version:
         """Log the model to the run, which must be the open one, and register it."""

@@ -39,6 +39,9 @@ class ApiSettings(Group):
         "as it has reviews; 0 means any.",
     )
     burst: Annotated[int, Field(ge=1)] = setting(50, "Requests it may make at once.")
+    root_path: Annotated[str, Field(pattern=r"^(/[\w.~-]+)*$")] = setting(
+        "", "Path below which a reverse proxy passes requests on without taking it off: /reviews."
+    )
     trusted_proxies: str = setting(
         "",
         "Addresses or networks of reverse proxies, comma separated, whose X-Forwarded-For is "
