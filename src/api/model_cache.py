@@ -7,6 +7,8 @@ of this: where nothing can be written, that is said once, and the model is serve
 import os
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from src.model.core.artifact import DESCRIPTION
 from src.model.core.disk import atomic_write
 from src.model.core.records import Record
 from src.model.core.redact import without_secrets
+
+_MAX_BYTES = 1 << 30
+_KILLED_SECONDS = 3600.0
 
 
 class _Pointer(Record):
@@ -33,7 +38,9 @@ class ModelCache:
         self._root = root
 
     def last(self, slot: str) -> tuple[Reference, Contents] | None:
-        """Return what the slot used last, unchecked, if it is still whole enough to try.
+        """Return what the slot used last, if its description is still what it was.
+
+        That has the digests of all other files.
 
         Raises OSError where it is there and cannot be read.
         """
@@ -42,8 +49,13 @@ class ModelCache:
             return None
         folder = self._root / found.folder
         try:
-            contents = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+            sizes = {p.name: p.stat().st_size for p in folder.iterdir() if p.is_file()}
+            if sum(sizes.values()) > _MAX_BYTES:
+                return None
+            contents = {name: (folder / name).read_bytes() for name in sizes}
         except (FileNotFoundError, NotADirectoryError):
+            return None
+        if sha256(contents.get(DESCRIPTION, b"")).hexdigest() != found.folder:
             return None
         # Earlier versions wrote the address as it was set, with what was secret in it.
         shown = without_secrets(found.reference.source)
@@ -68,18 +80,40 @@ class ModelCache:
         try:
             for file, content in contents.items():
                 (aside / file).write_bytes(content)
-            shutil.rmtree(self._root / name, ignore_errors=True)  # perhaps damaged; this is whole
+            _remove(self._root / name)  # perhaps damaged; this is whole
             aside.replace(self._root / name)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         pointer = _Pointer(reference=reference, folder=name)
-        with atomic_write(self._root / f"{slot}.json", f".{os.getpid()}") as path:
+        noted = self._root / f"{slot}.json"
+        if noted.is_dir():
+            _remove(noted)
+        with atomic_write(noted, f".{os.getpid()}") as path:
             path.write_text(pointer.model_dump_json(), encoding="utf-8")
         self._clean()
 
     def _clean(self) -> None:
+        """Delete models that no slot uses, and what fetches that were killed have left."""
         pointers = (self._pointer(path.stem) for path in self._root.glob("*.json"))
         used = {pointer.folder for pointer in pointers if pointer}
         for old in self._root.iterdir():
-            if old.is_dir() and old.name not in used and not old.name.startswith("."):
-                shutil.rmtree(old, ignore_errors=True)
+            killed = old.name.startswith(".") and _age(old) > _KILLED_SECONDS
+            if killed or (old.is_dir() and old.name not in used and old.name[0] != "."):
+                _remove(old)
+
+
+def _age(path: Path) -> float:
+    """Return for how many seconds nobody has changed a file or folder; 0 where it is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _remove(path: Path) -> None:
+    """Delete a file or folder, as far as that can be done."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

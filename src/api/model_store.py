@@ -164,6 +164,10 @@ class ModelSlot:
             self.metrics.reloads.labels(self.name, "cached").inc()
         except (ReviewsError, OSError) as error:
             self._note("refused", error)
+        # The last resort: whatever the cache holds, the model is fetched anew.
+        except Exception as error:  # noqa: BLE001
+            structlog.get_logger().error("the cached model failed", exc_info=True)
+            self._note("defect", error)
 
     def _use(self, served: Served) -> None:
         before = self.current

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import httpx
 from pydantic import Field, ValidationError
@@ -35,6 +35,8 @@ from src.model.core.settings import MlflowSettings
 Contents = Mapping[str, bytes]
 """The content of a model's files by their names, its card among them where it has one."""
 
+Text = Annotated[str, Field(max_length=2_000)]
+
 _TIMEOUT = httpx.Timeout(5.0, connect=2.0)
 _MAX_MODEL_BYTES = 256 << 20
 _MAX_ANSWER_BYTES = 4 << 20
@@ -50,13 +52,13 @@ class Reference(Record):
     the SHA-256 of the description that was registered; empty where nobody noted it.
     """
 
-    name: str
-    version: str
-    alias: str
-    run_id: str = ""
-    source: str = ""
-    mark: str = ""
-    digest: str = ""
+    name: Text
+    version: Text
+    alias: Text
+    run_id: Text = ""
+    source: Text = ""
+    mark: Text = ""
+    digest: Text = ""
     metrics: dict[str, float] = Field(default_factory=dict)
 
 
@@ -232,7 +234,7 @@ class _Client:
         failures = (
             httpx.HTTPError | KeyError | TypeError | AttributeError | ValueError | RecursionError
         )
-        if isinstance(error, failures) and not isinstance(error, UnicodeError):
+        if isinstance(error, failures):
             reason = without_secrets(str(error))
             msg = f"MLflow at {self._shown} cannot be used: {type(error).__name__}: {reason}"
             raise TrackingError(msg, hint="The model in use goes on being served.") from None

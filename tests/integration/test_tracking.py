@@ -15,7 +15,7 @@ from src.model.data.synthetic import generate, parse
 from src.model.files.mlflow_database import refuse_percent
 from src.model.learners.base import Reviews
 from src.model.learners.tfidf import TfidfLearner
-from src.model.tracking.base import Version, resolve
+from src.model.tracking.base import DataSet, Version, resolve
 from src.model.training.examples import reviews
 from tests.conftest import Workspace, training
 from tests.integration.conftest import MlflowServer
@@ -154,6 +154,18 @@ def test_a_store_that_is_no_store(workspace: Workspace) -> None:
 
     assert "hunter2" not in str(caught.value)
     assert "make mlflow-up" in caught.value.hint
+
+
+def test_a_quote_in_the_name_of_the_data_folder(tracked: Workspace) -> None:
+    """What MLflow is told of the data is JSON, whatever the folder is called."""
+    context = tracked.context()
+    place = 'my "data" \\ folder/processed/train_batch_0.parquet'
+    with context.tracker.start("train", {"step": "train"}) as run:
+        run.inputs([DataSet("train_batch_0", place, "a" * 64, 7, "training")])
+    (entry,) = tracked.mlflow().get_run(run.id).inputs.dataset_inputs
+
+    assert place == json.loads(entry.dataset.source)["uri"]
+    assert {"num_rows": 7} == json.loads(entry.dataset.profile)
 
 
 def test_first_uses_of_one_database_at_once(workspace: Workspace) -> None:

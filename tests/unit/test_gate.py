@@ -159,3 +159,13 @@ def test_the_callers_veto_counts() -> None:
     veto = Rule("not_rolled_back_before", 0.0, 1.0, at_least=True)
 
     assert [veto] == judge(GOOD, None, ON, LIMITS, [veto]).missed
+
+
+def test_a_test_set_of_two_rows_promotes_nobody() -> None:
+    """However good the figures are: of so few rows they are chance, the first model's too."""
+    few = replace(GOOD, probability=GOOD.probability[:2])
+    enough = replace(GOOD, probability=GOOD.probability[:100])
+
+    assert ["test_rows"] == missed(few)
+    assert [] == missed(enough)
+    assert [] == missed(few, limits=LIMITS.model_copy(update={"min_test_rows": 2}))

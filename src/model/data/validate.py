@@ -30,6 +30,7 @@ from src.model.files.layout import (
 )
 from src.model.files.lineage import current_raw, step_code
 from src.model.files.manifest import Inputs, Manifest, run_once
+from src.model.files.spreadsheet import write_for_people
 from src.model.files.tables import read_blocks
 
 _SPLITS = (("train", RAW_TRAIN), ("test", RAW_TEST))
@@ -97,7 +98,7 @@ def _write_reports(context: Context, raw: Manifest) -> QualityReport:
         with context.storage.writing(key) as path:
             path.write_text(content, encoding="utf-8")
     with context.storage.writing(QUALITY_ROWS) as path:
-        _examples(context, statistics, raw).write_csv(path)
+        write_for_people(_examples(context, statistics, raw), path)
     return report
 
 

@@ -80,6 +80,7 @@ def absolute_rules(examined: Examined, limits: PromotionSettings) -> list[Rule]:
     max_bytes = limits.max_model_bytes or examined.kind.max_bytes
     max_latency = limits.max_latency_us or examined.kind.max_latency_us
     rules = [
+        Rule("test_rows", len(examined.probability), limits.min_test_rows, at_least=True),
         Rule("accuracy", figures["accuracy"], limits.min_accuracy, at_least=True),
         Rule("recall_negative", figures["recall_negative"], limits.min_recall, at_least=True),
         Rule("recall_positive", figures["recall_positive"], limits.min_recall, at_least=True),

@@ -30,6 +30,7 @@ from src.model.evaluation.label_noise import Suspicion, suspicion
 from src.model.evaluation.near_duplicates import SIZE, clusters, signatures
 from src.model.files.batches import parse_batches
 from src.model.files.rows import POSITIVE, fold_numbers, is_validation
+from src.model.files.spreadsheet import write_for_people
 from src.model.files.tables import read_blocks
 from src.model.learners import make_learner
 from src.model.learners.base import Reviews
@@ -213,7 +214,7 @@ def _write_rows(
         "text",
     )
     with context.storage.writing(key) as path:
-        described.sort("rank").write_csv(path, float_precision=4)
+        write_for_people(described.sort("rank"), path)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """Runs in MLflow."""
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -50,8 +51,8 @@ class MlflowRun:
                     name=d.name,
                     digest=d.digest[:36],  # MLflow's limit for a digest
                     source_type="local",
-                    source=f'{{"uri": "{d.source}", "sha256": "{d.digest}"}}',
-                    profile=f'{{"num_rows": {d.rows}}}',
+                    source=json.dumps({"uri": d.source, "sha256": d.digest}),
+                    profile=json.dumps({"num_rows": d.rows}),
                 ),
                 [InputTag("mlflow.data.context", d.context)],
             )

@@ -61,6 +61,9 @@ class PromotionSettings(Group):
 
     prefix: ClassVar[str] = "REVIEWS_PROMOTE_"
 
+    min_test_rows: Positive = setting(
+        100, "Test rows it takes to judge a model at all: of fewer, figures are chance."
+    )
     min_accuracy: Share = setting(0.80, "Accuracy a champion must reach on the test rows.")
     min_recall: Share = setting(0.70, "Recall each label must reach.")
     min_roc_auc: Share = setting(0.85, "ROC-AUC a champion must reach.")
