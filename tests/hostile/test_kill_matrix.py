@@ -90,10 +90,10 @@ def _said(path: Path) -> bytes:
     return _TIMES.sub(b"T", without) if timed else without
 
 
-def chosen(points: int, case: str) -> list[int]:
+def chosen(points: int, case: str, few_of_them: int = _FEW) -> list[int]:
     """All points with TEST_WHOLE, else a few of them, always the same."""
     every = range(1, points + 1)
-    few = random.Random(case).sample(every, min(_FEW, points))
+    few = random.Random(case).sample(every, min(few_of_them, points))
     return list(every) if os.environ.get("TEST_WHOLE") else sorted(few)
 
 

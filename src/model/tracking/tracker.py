@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from src.model.core.settings import Settings
 from src.model.files.manifest import Manifest, to_json
 from src.model.tracking.base import DataSet, Run
 from src.model.tracking.connection import connect, saying_what_failed
+from src.model.tracking.liveness import beating, is_gone, own_tags
 
 
 class MlflowRun:
@@ -99,12 +101,14 @@ class MlflowTracker:
     @contextmanager
     def start(self, name: str, tags: Mapping[str, str], *, nested: bool = False) -> Iterator[Run]:
         mark = uuid4().hex
+        if not nested:
+            self._close_those_gone()
         try:
             with saying_what_failed():
                 active = mlflow.start_run(
                     experiment_id=self._experiment_id(),
                     run_name=name,
-                    tags={**tags, "start_id": mark},
+                    tags={**tags, "start_id": mark, **own_tags(time.time())},
                     nested=nested,
                     log_system_metrics=not nested,
                 )
@@ -112,6 +116,14 @@ class MlflowTracker:
             self._end_begun(mark, stopped)
             raise
         yield from self._until_end(active.info.run_id)
+
+    def _close_those_gone(self) -> None:
+        """End the runs of processes that were killed: they could not."""
+        with saying_what_failed():
+            query = "attributes.status = 'RUNNING'"
+            for run in self._client.search_runs([self._experiment_id()], query):
+                if is_gone(run.data.tags, time.time()):
+                    self._client.set_terminated(run.info.run_id, "KILLED")
 
     def _end_begun(self, mark: str, stopped: KeyboardInterrupt) -> None:
         """End the run of a start that was stopped halfway, if the store has it already."""
@@ -130,8 +142,10 @@ class MlflowTracker:
         yield MlflowRun(self._client, run_id)
 
     def _until_end(self, run_id: str) -> Iterator[Run]:
+        run = MlflowRun(self._client, run_id)
         try:
-            yield MlflowRun(self._client, run_id)
+            with beating(run.tags):
+                yield run
         except BaseException as error:
             status = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
             with _not_hiding(error), saying_what_failed():
