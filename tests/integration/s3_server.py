@@ -1,14 +1,18 @@
 """The S3 API of moto on loopback, and what it was asked for."""
 
 import logging
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+CUT = "cut"
 
 
 class Request(NamedTuple):
@@ -24,12 +28,15 @@ class Request(NamedTuple):
 class S3Server:
     """Where it is, and every request so far.
 
-    `before` sees a request before it is answered, and may refuse it with a status of its own.
+    `before` sees a request before it is answered, and may refuse it with a status of its own, or
+    with `CUT` to end the connection without a word; `after` says whether the answer to a request
+    that was carried out gets lost with its connection.
     """
 
     address: str = ""
     requests: list[Request] = field(default_factory=list)
     before: Callable[[Request], str] = field(default=lambda _request: "")
+    after: Callable[[Request], bool] = field(default=lambda _request: False)
 
     def times(self, method: str) -> Counter[str]:
         """How often each object was asked for with a method; a question without key is none."""
@@ -38,6 +45,18 @@ class S3Server:
             for request in self.requests
             if request.method == method and request.path.strip("/").count("/")
         )
+
+
+def _refused(status: str, start_response: Any) -> list[bytes]:
+    start_response(status, [("Content-Length", "0")])
+    return []
+
+
+def _cut(environ: dict[str, Any]) -> list[bytes]:
+    """End the connection before its answer."""
+    with suppress(OSError):
+        environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    raise ConnectionError
 
 
 @contextmanager
@@ -64,9 +83,9 @@ def serving_s3() -> Iterator[S3Server]:
         )
         state.requests.append(request)
         if refusal := state.before(request):
-            start_response(refusal, [("Content-Length", "0")])
-            return []
-        return moto(environ, start_response)
+            return _cut(environ) if refusal == CUT else _refused(refusal, start_response)
+        answer = list(moto(environ, start_response))
+        return _cut(environ) if state.after(request) else answer
 
     server = make_server(
         "127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler

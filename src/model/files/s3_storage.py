@@ -4,7 +4,7 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,9 +90,18 @@ class S3Storage:
                 self._confirm()
                 with saying_what_s3_said(f"{self.root}/{key}"):
                     self._upload(key, aside)
-                meta = self._head(key)
                 aside.replace(local)  # what was written is not fetched again
-                self._copies[key] = _Copy(str(meta["e_tag"]) if meta else "", stored)
+                self._copies[key] = _Copy(self._tag(key), stored)
+
+    def _tag(self, key: str) -> str:
+        """Return the version of an object that was just put; empty where S3 does not say.
+
+        The object is there whether it says so or not: a step that has done its work has not failed.
+        """
+        with suppress(StorageError):
+            meta = self._head(key)
+            return str(meta["e_tag"]) if meta else ""
+        return ""
 
     def _upload(self, key: str, path: Path) -> None:
         """Put a file, in parts where it is large; the object has its name when all are there.
