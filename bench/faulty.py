@@ -156,7 +156,7 @@ class Registry:
     def register_two(self, folder: Path) -> None:
         """Register versions 1 and 2, with the project's own registry; version 1 is the champion."""
         code = (
-            "import sys; from pathlib import Path; from src.model.command import Context\n"
+            "import sys; from pathlib import Path; from src.model.context import Context\n"
             "from src.model.core.settings import load_settings\n"
             "with Context(load_settings()) as context:\n"
             "    for folder in sys.argv[1:]:\n"

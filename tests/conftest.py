@@ -19,7 +19,7 @@ from src.model.core.settings import load_settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from src.model.command import Context
+    from src.model.context import Context
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -74,7 +74,7 @@ class Workspace:
         return MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
 
     def context(self) -> "Context":
-        from src.model.command import Context
+        from src.model.context import Context
 
         return self.closing.enter_context(Context(load_settings()))
 

@@ -16,7 +16,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from src.model import command, steps
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.errors import DataError
 from src.model.core.settings import variables as settings_variables
 

@@ -111,7 +111,7 @@ class Prediction(BaseModel):
     confidence: float = Field(ge=0.5, le=1, description="Probability of the label.")
     probability: float = Field(ge=0, le=1, description="Probability of positive.")
     abstained: bool = Field(
-        description="Whether the probability is too close to one half to decide by."
+        description="Whether it is too close to call: undecided, leaning to the label."
     )
     model: ModelName
     request_id: str

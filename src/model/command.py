@@ -1,7 +1,4 @@
-"""The edge every command shares, and the composition root.
-
-Here are arguments, settings, logs, progress and exit codes.
-"""
+"""The edge every command shares: arguments, settings, logs, answers and exit codes."""
 
 import argparse
 import io
@@ -9,22 +6,17 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
 
-import structlog
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from src.model.core.disk import saying_what_failed
+from src.model.context import Context
 from src.model.core.ending import Terminated, sigterm_raises
 from src.model.core.errors import ReviewsError, StorageError, UsageError
 from src.model.core.logs import set_up_logs
@@ -36,15 +28,7 @@ from src.model.core.redact import (
     stream_without_secrets,
     without_secrets,
 )
-from src.model.core.settings import Settings, load_settings
-from src.model.files.storage import Storage
-from src.model.files.stores import open_storage
-
-if TYPE_CHECKING:
-    from src.model.tracking import Registry, Tracker
-
-Advance = Callable[..., None]
-"""`advance(done, total)`: this much further, of `total` where that is known."""
+from src.model.core.settings import load_settings
 
 
 class Result(BaseModel):
@@ -55,82 +39,24 @@ class Result(BaseModel):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command answers: an object for machines, a text for people, and the exit code."""
+    """What a command answers: an object for machines, a text for people, and the exit code.
+
+    `details` is a longer text, for `--verbose`, where there is more to say.
+    """
 
     result: Result
     text: str
     exit_code: int = 0
+    details: str = ""
+
+    def said(self, *, verbose: bool) -> str:
+        """Return the text for people, the longer one if they asked for it."""
+        return self.details if verbose and self.details else self.text
 
     @property
     def data(self) -> dict[str, Any]:
         """The result as the JSON object that `--json` prints."""
         return self.result.model_dump(mode="json")
-
-
-@dataclass
-class Context:
-    """Everything a step may reach, made once here and passed in.
-
-    What is dear to load is made on first use.
-    """
-
-    settings: Settings
-    err: Console = field(default_factory=lambda: Console(stderr=True))
-    _closing: ExitStack = field(default_factory=ExitStack)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.close()
-
-    @cached_property
-    def scratch(self) -> Path:
-        """A folder for temporary files, gone when the context closes."""
-        with saying_what_failed("The temporary folder"):
-            folder = tempfile.TemporaryDirectory(prefix="reviews-")
-        return Path(self._closing.enter_context(folder))
-
-    @property
-    def log(self) -> Any:
-        return structlog.get_logger()
-
-    @cached_property
-    def storage(self) -> Storage:
-        return open_storage(self.settings, self.scratch)
-
-    @cached_property
-    def tracker(self) -> "Tracker":
-        from src.model.tracking import open_tracker
-
-        return open_tracker(self.settings)
-
-    @cached_property
-    def registry(self) -> "Registry":
-        from src.model.tracking import open_registry
-
-        return open_registry(self.settings, self.storage, self.scratch)
-
-    @contextmanager
-    def progress(self, what: str) -> Iterator[Advance]:
-        """Show a bar on a terminal while the block runs, and nothing elsewhere."""
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(show_speed=True),
-            TimeRemainingColumn(),
-            console=self.err,
-            disable=not self.err.is_terminal,
-            transient=True,
-        ) as bar:
-            task = bar.add_task(what, total=None)
-
-            def advance(done: float, total: float | None = None) -> None:
-                if total is not None:
-                    bar.update(task, total=total)
-                bar.update(task, advance=done)
-
-            yield advance
 
 
 Run = Callable[[argparse.Namespace, Context], Outcome]
@@ -150,6 +76,7 @@ def parser_for(module_doc: str | None, name: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object on stdout instead of text"
     )
+    parser.add_argument("--verbose", action="store_true", help="show every figure and rule")
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     return parser
 
@@ -195,9 +122,13 @@ def _answered(name: str, run: Run, args: argparse.Namespace) -> int:
     set_up_logs(settings)
     keep_near([settings.mlflow.tracking_uri, settings.aws.endpoint_url or ""])
     # Libraries print (MLflow its links, kagglehub its progress); stdout is the answer's alone.
-    with sigterm_raises(), Context(settings) as context, redirect_stdout(sys.stderr):
+    out = Console(stderr=True) if args.json else Console(file=sys.stdout)
+    context = Context(settings, out=out)
+    with sigterm_raises(), context, redirect_stdout(sys.stderr):
         outcome = spoken(name, run, args, context)
-    text = outcome.result.model_dump_json() if args.json else outcome.text.rstrip()
+    text = outcome.said(verbose=args.verbose).rstrip()
+    if args.json:
+        text = outcome.result.model_dump_json()
     return _answer(text, outcome.exit_code)
 
 

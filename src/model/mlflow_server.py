@@ -19,7 +19,8 @@ import psutil
 import requests
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.errors import TrackingError, UnreachableError, UsageError
 from src.model.core.settings import Settings
 from src.model.files.mlflow_database import refuse_percent, sqlite_lock

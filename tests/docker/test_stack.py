@@ -75,7 +75,7 @@ def test_predict_and_score(stack: Docker, tmp_path: Path) -> None:
     stack.make("docker-model-score", f"in={folder}/in.csv", f"out={folder}/out.jsonl")
     rows = [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
 
-    assert re.match(r"(positive|negative) \(", predicted.stdout)
+    assert re.match(r"(undecided, leans )?(positive|negative) \(", predicted.stdout)
     assert ["Great", "Bad"] == [row["title"] for row in rows]
     assert {"label", "probability", "model_version"} <= set(rows[0])
     assert os.getuid() == (folder / "out.jsonl").stat().st_uid

@@ -14,7 +14,7 @@ Opened = Callable[[], Storage]
 
 HOLDER = """
 import sys, time
-from src.model.command import Context
+from src.model.context import Context
 from src.model.core.errors import StorageError
 from src.model.core.settings import load_settings
 

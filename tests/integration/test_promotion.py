@@ -63,7 +63,7 @@ def test_a_better_model_is_promoted_and_the_decision_recorded(
 
     assert ("promoted", 2, 1) == tuple(answer[key] for key in OUTCOME)
     assert answer["comparison"]["accuracy_difference"] > 0
-    assert 15 == len(answer["rules"])
+    assert 16 == len(answer["rules"])
     assert all(rule["passed"] for rule in answer["rules"])
     assert answer | {"step": ""} == json.loads(Path(path).read_text()) | {"step": ""}
     assert answer == json.loads((weak.data / "reports/promotion_2.json").read_text())

@@ -167,7 +167,7 @@ def test_a_large_file_goes_up_in_parts_and_comes_down_once(on_s3: Workspace, s3:
 
 
 UPLOAD = """
-from src.model.command import Context
+from src.model.context import Context
 from src.model.core.settings import load_settings
 
 with Context(load_settings()) as context, context.storage.writing("x.bin") as path:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from src.model.core.artifact import Artifact, write_description
 from src.model.core.hashing import hashed_tokens
@@ -43,6 +44,9 @@ class ToyClassifier:
 
     def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
         return self.read(titles, texts).probability
+
+    def abstains(self, probability: Probabilities) -> npt.NDArray[np.bool_]:
+        return np.zeros(len(probability), np.bool_)
 
     def explain(self, title: str, text: str) -> Explanation:
         review = clean(title, text)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from src.model.core.reading import Probabilities, Readings
@@ -27,6 +28,9 @@ class Words:
 
     def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
         return self.read(titles, texts).probability
+
+    def abstains(self, probability: Probabilities) -> npt.NDArray[np.bool_]:
+        return np.equal(probability, 0.5)
 
     def explain(self, title: str, text: str) -> Explanation:
         (weight,) = self.read([title], [text]).probability.tolist()

@@ -39,7 +39,13 @@ FACTS = CardFacts(
     training=TRAINING,
     test=InputFile(key="processed/test.parquet", sha256="9" * 64, rows=2_000),
     positive_share=0.5,
-    figures={"accuracy": 0.9, "ece": 0.01, "rows": 2000.0},
+    figures={
+        "accuracy": 0.9,
+        "ece": 0.01,
+        "coverage": 0.8,
+        "accuracy_decided": 0.97,
+        "rows": 2000.0,
+    },
     intervals={"accuracy": Interval(0.88, 0.92)},
     slices=[Slice("title: empty", 150, 0.4, 0.85, Interval(0.8, 0.9), 0.3, judged=False)],
     min_slice_rows=200,
@@ -75,7 +81,8 @@ def test_the_card_has_the_headings_and_the_figures() -> None:
     assert "plain praise, 15" not in text.split("## Caveats")[1]
     assert "make model-reproduce model_version=3" in text
     assert "- Learner `hashed`, trained on batches 0 1." in text
-    assert "Between 0.300 and 0.700 the model abstains." in text
+    assert "Between 0.300 and 0.700 the model abstains" in text
+    assert "it decides 80.0 % of the test rows, and is right in 97.00 % of those." in text
     assert f"- Code `{'c' * 40}` (digest `{'d' * 12}`), library lock `{'e' * 12}`," in text
     assert f"fingerprint `{'f' * 12}`, files: `m.bin` `{'b' * 12}`." in text
     assert "| hashed.bits | 22 |" in text.replace("\\", "")

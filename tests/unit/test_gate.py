@@ -20,6 +20,7 @@ FIGURES = {
     "roc_auc": 0.95,
     "log_loss": 0.3,
     "ece": 0.02,
+    "coverage": 0.85,
 }
 
 
@@ -56,6 +57,7 @@ def missed(
         ({"roc_auc": 0.84}, "roc_auc"),
         ({"log_loss": 0.61}, "log_loss"),
         ({"ece": 0.16}, "calibration_error"),
+        ({"coverage": 0.59}, "coverage"),
     ],
 )
 def test_each_figure_alone_keeps_a_model_back(change: dict[str, float], rule: str) -> None:

@@ -174,14 +174,25 @@ def test_platt_stays_finite_where_scores_separate_the_labels() -> None:
 
 
 def test_the_band_gives_up_the_fewest_rows_that_do() -> None:
-    """Outside of it the decisions reach the accuracy; without need or hope there is no band."""
-    probability = np.array([0.99, 0.01, 0.9, 0.2, 0.7, 0.55])
-    positive = np.array([True, False, True, False, False, True])
+    """Outside of it the decisions reach the accuracy; without need there is no band."""
+    probability = np.array([0.99, 0.01, 0.9, 0.1, 0.9, 0.2, 0.7, 0.55])
+    positive = np.array([True, False, True, False, True, False, False, True])
 
     assert pytest.approx((0.2, 0.8)) == abstain_band(probability, positive, 0.9)
     assert (0.5, 0.5) == abstain_band(probability, positive, 0.8)
-    assert (0.5, 0.5) == abstain_band(probability, ~positive, 1.0)
     assert (0.5, 0.5) == abstain_band(np.zeros(0), np.zeros(0, np.bool_), 0.9)
+
+
+def test_the_band_is_never_so_wide_that_the_model_is_no_help() -> None:
+    """Three quarters of the rows stay decided, and so does what is nine tenths sure."""
+    random = np.random.default_rng(3)
+    probability = random.uniform(0.3, 0.7, 1_000)
+    sure = np.where(random.random(1_000) < 0.5, 0.95, 0.05)
+    wrong = np.zeros(1_000, np.bool_)
+    low, high = abstain_band(probability, wrong, 0.97)
+
+    assert 250 == np.count_nonzero((probability > low) & (probability < high))
+    assert pytest.approx((0.101, 0.899)) == abstain_band(sure, wrong, 0.97)
 
 
 def test_feature_blocks_come_back_as_they_went_in(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from src.model.core.reading import Probabilities, Readings
 from src.model.core.text import Fields, Place
 
@@ -74,6 +77,9 @@ class ServedModel(Protocol):
 
         For who scores whole tables and asks for nothing else.
         """
+
+    def abstains(self, probability: Probabilities) -> npt.NDArray[np.bool_]:
+        """Return which of n answers are too close to call, shape (n,), as `read` says it."""
 
     def explain(self, title: str, text: str) -> Explanation:
         """Return what decided about one raw or clean review."""

@@ -16,7 +16,8 @@ from typing import Any, Literal
 import polars as pl
 
 from src.model import command
-from src.model.command import Advance, Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Advance, Context
 from src.model.core.digest import sha256
 from src.model.core.errors import SourceError
 from src.model.core.redact import shown

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import polars as pl
 
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core import text
 from src.model.files.counts import CleanCounts
 from src.model.files.layout import Cleaning

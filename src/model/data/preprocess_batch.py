@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from src.model import command
-from src.model.command import Context, Outcome
+from src.model.command import Outcome
+from src.model.context import Context
 from src.model.data.preprocess import PreprocessResult, outcome, preprocess
 from src.model.files.batches import parse_batches
 from src.model.files.layout import batch_key, clean_batch

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 from typing import Literal
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.files.counts import SplitCounts
 from src.model.files.layout import RAW_TRAIN, SPLIT_MANIFEST, batch_key, is_batch
 from src.model.files.lineage import current_raw, step_code

@@ -13,7 +13,8 @@ from typing import Literal
 import polars as pl
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Advance, Context
 from src.model.core.errors import QualityError
 from src.model.data import quality, quality_report
 from src.model.data.conform import DROPPED
@@ -103,7 +104,7 @@ def _write_reports(context: Context, raw: Manifest) -> QualityReport:
 
 
 def _counting(
-    context: Context, key: str, advance: command.Advance, raw: Manifest
+    context: Context, key: str, advance: Advance, raw: Manifest
 ) -> Iterator[pl.DataFrame]:
     total = sum(raw.files[name].rows or 0 for _, name in _SPLITS)
     for block in read_blocks(context.storage.path(key), _COLUMNS, raw.files[key].sha256):

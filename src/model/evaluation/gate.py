@@ -87,6 +87,7 @@ def absolute_rules(examined: Examined, limits: PromotionSettings) -> list[Rule]:
         Rule("roc_auc", figures.get("roc_auc", 0.0), limits.min_roc_auc, at_least=True),
         Rule("log_loss", figures["log_loss"], limits.max_log_loss, at_least=False),
         Rule("calibration_error", figures["ece"], limits.max_ece, at_least=False),
+        Rule("coverage", figures.get("coverage", 0.0), limits.min_coverage, at_least=True),
         Rule("model_bytes", examined.model_bytes, max_bytes, at_least=False),
         Rule("latency_us", examined.latency_us, max_latency, at_least=False),
     ]

@@ -57,6 +57,25 @@ def classification_metrics(
     return figures
 
 
+def decided_figures(
+    positive: npt.NDArray[np.bool_],
+    probability: npt.NDArray[np.float64],
+    abstained: npt.NDArray[np.bool_],
+) -> dict[str, float]:
+    """Return how much a model decides, and how well; every array has shape (n,).
+
+    `coverage` is the share of rows it does not abstain from, `accuracy_decided` the accuracy on
+    those, where there are any (El-Yaniv & Wiener 2010, "On the foundations of noise-free selective
+    classification").
+    """
+    decided = ~abstained
+    figures = {"coverage": float(decided.mean())}
+    if decided.any():
+        right = is_positive(probability) == positive
+        figures["accuracy_decided"] = float(right[decided].mean())
+    return figures
+
+
 def confusion(
     positive: npt.NDArray[np.bool_], probability: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """Figures as matplotlib objects; saving them is the caller's."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from src.model.evaluation.intervals import Interval
 from src.model.evaluation.metrics import expected_calibration_error, reliability
 from src.model.evaluation.slices import Slice
 from src.model.learners.base import LearningPoint
+
+# Fonts for formulas, which no plot of ours has, are missing on many machines.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#718096"
 STYLE: dict[str, Any] = {"figsize": (5.5, 4.2), "layout": "constrained"}

@@ -1,4 +1,4 @@
-"""What was pair out about models, as text for people; pure."""
+"""What was found out about models, as text for people; pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,8 +20,8 @@ def evaluation_text(
 ) -> str:
     """Return a version's figures on the test rows as a table.
 
-    `figures` are those of `metrics.classification_metrics`; `behaviour` has the share of passed
-    cases by their kind.
+    `figures` are those of `metrics.classification_metrics` and `decided_figures`; `behaviour` has
+    the share of passed cases by their kind.
 
     >>> of_labels = {
     ...     f"{figure}_{label}": 0.9
@@ -29,6 +29,7 @@ def evaluation_text(
     ...     for label in ("negative", "positive", "macro")
     ... }
     >>> figures = {"rows": 1200.0, "accuracy": 0.9, **of_labels}
+    >>> figures |= {"coverage": 0.8, "accuracy_decided": 0.97}
     >>> intervals = {"accuracy": Interval(0.88, 0.92)}
     >>> print(evaluation_text(2, figures, intervals, [], {"minimum": 0.75}))
     Evaluated: version 2 on 1,200 test rows
@@ -37,6 +38,7 @@ def evaluation_text(
       positive      90.00%    90.00%    90.00%
       macro         90.00%    90.00%    90.00%
       accuracy      0.9000   95 % 0.8800 to 0.9200
+      decides 80.00% of the rows, right in 97.00% of them
       behavioural cases passed: minimum 75%
     """
     lines = [f"Evaluated: version {number} on {figures['rows']:,.0f} test rows"]
@@ -48,25 +50,61 @@ def evaluation_text(
         if name in figures:
             ends = "   95 % {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
             lines.append(f"  {name:10}{figures[name]:10.4f}{ends}")
+    return "\n".join([*lines, *_beside(figures, slices, behaviour)])
+
+
+def brief_text(
+    number: int,
+    figures: Mapping[str, float],
+    intervals: Mapping[str, Interval],
+    slices: Sequence[Slice],
+    behaviour: Mapping[Kind, float],
+) -> str:
+    """Return the figures that matter most, of those that `evaluation_text` shows.
+
+    >>> figures = {"rows": 1200.0, "accuracy": 0.9, "log_loss": 0.3, "ece": 0.02}
+    >>> print(brief_text(2, figures, {"accuracy": Interval(0.88, 0.92)}, [], {"minimum": 0.75}))
+    Evaluated: version 2 on 1,200 test rows
+      accuracy 90.00% (95 % 88.00% to 92.00%), log loss 0.300, calibration error 0.020
+      behavioural cases passed: minimum 75%
+    """
+    low, high = intervals["accuracy"]
+    head = f"Evaluated: version {number} on {figures['rows']:,.0f} test rows"
+    least = (
+        f"  accuracy {figures['accuracy']:.2%} (95 % {low:.2%} to {high:.2%}), "
+        f"log loss {figures['log_loss']:.3f}, calibration error {figures['ece']:.3f}"
+    )
+    return "\n".join([head, least, *_beside(figures, slices, behaviour)])
+
+
+def _beside(
+    figures: Mapping[str, float], slices: Sequence[Slice], behaviour: Mapping[Kind, float]
+) -> list[str]:
+    lines = []
+    if "coverage" in figures:
+        right = figures.get("accuracy_decided")
+        of_those = "" if right is None else f", right in {right:.2%} of them"
+        lines.append(f"  decides {figures['coverage']:.2%} of the rows{of_those}")
     judged = sorted((part for part in slices if part.judged), key=lambda part: part.accuracy)
     if judged:
         weakest = (f"{part.name} {part.accuracy:.1%}" for part in judged[:_SHOWN_SLICES])
         lines.append(f"  weakest slices: {', '.join(weakest)}")
     shares = ", ".join(f"{kind} {share:.0%}" for kind, share in behaviour.items())
-    lines.append(f"  behavioural cases passed: {shares}")
-    return "\n".join(lines)
+    return [*lines, f"  behavioural cases passed: {shares}"]
 
 
-def verdict_text(verdict: Verdict, number: int, former: int | None, *, rescored: bool) -> str:
-    """Return the gate's decision on version `number`, with every rule.
+def verdict_text(
+    verdict: Verdict, number: int, former: int | None, *, rescored: bool, verbose: bool
+) -> str:
+    """Return the gate's decision on version `number`, with the rules it missed, or all of them.
 
     `former` is the champion it was judged against; `rescored` says that the champion had been
     evaluated on other rows than the present ones.
 
     >>> from src.model.evaluation.gate import Rule
-    >>> verdict = Verdict("kept", [Rule("accuracy", 0.75, 0.8, at_least=True)])
-    >>> print(verdict_text(verdict, 2, None, rescored=False))
-    Kept back: version 2 misses 1 of 1 rules; there is no champion yet
+    >>> rules = [Rule("accuracy", 0.75, 0.8, at_least=True), Rule("ece", 0.1, 0.2, at_least=False)]
+    >>> print(verdict_text(Verdict("kept", rules), 2, None, rescored=False, verbose=False))
+    Kept back: version 2 misses 1 of 2 rules; there is no champion yet
       MISSED accuracy                             0.7500 >= 0.8000
     """
     stays = f"version {former} stays the champion" if former else "there is no champion yet"
@@ -85,7 +123,7 @@ def verdict_text(verdict: Verdict, number: int, former: int | None, *, rescored:
         )
     if verdict.comparison:
         lines += _comparison(verdict.comparison)
-    for rule in verdict.rules:
+    for rule in verdict.rules if verbose else verdict.missed:
         sign, word = (">=" if rule.at_least else "<="), ("ok" if rule.passed else "MISSED")
         held = f"{_figure(rule.figure):>12} {sign} {_figure(rule.bound)}"
         if rule.name == ROLLED_BACK_BEFORE:

@@ -15,6 +15,7 @@ from src.model.files.readers import BLOCK_ROWS
 ADDED = (
     pa.field("label", pa.large_string()),
     pa.field("probability", pa.float64()),
+    pa.field("abstained", pa.bool_()),
     pa.field("model_version", pa.int64()),
 )
 """The columns that scoring adds."""

@@ -1,5 +1,7 @@
 """From scores to probabilities that mean what they say, and the band in which to say nothing."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,6 +9,8 @@ from src.model.core.reading import sigmoid
 
 _STEPS = 50
 _RIDGE = 1e-9
+_LEAST_DECIDED = 0.75
+_SURE = 0.899  # what is shown as 90 % is decided
 
 
 def platt(scores: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> tuple[float, float]:
@@ -50,14 +54,17 @@ def abstain_band(
     """Return the narrowest band around one half outside of which the decisions reach `accuracy`.
 
     The least sure rows are given up one after the other (Chow 1970, "On optimum recognition error
-    and reject tradeoff"). (0.5, 0.5), no band, where all decisions together reach it, or no band
-    does.
+    and reject tradeoff"). (0.5, 0.5), no band, where all decisions together reach it. A model that
+    gave up too much would be no help: at least three quarters of the rows stay decided, and so does
+    every answer that is nine tenths sure, whatever accuracy that makes.
     """
     confidence = np.maximum(probability, 1 - probability)
     order = np.argsort(-confidence, kind="stable")
     right = ((probability >= 0.5) == positive)[order]  # noqa: PLR2004 - where confidence turns
     reached = np.flatnonzero(np.cumsum(right) >= accuracy * np.arange(1, right.size + 1))
-    if not reached.size or reached[-1] == right.size - 1:
+    kept = int(reached[-1]) + 1 if reached.size else 0
+    if kept == right.size:
         return 0.5, 0.5
-    edge = float(confidence[order][reached[-1]])
+    kept = max(kept, math.ceil(_LEAST_DECIDED * right.size))
+    edge = min(float(confidence[order][kept - 1]), _SURE)
     return 1 - edge, edge

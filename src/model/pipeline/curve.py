@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.disk import saying_what_failed
 from src.model.core.errors import UsageError
 from src.model.core.labels import is_positive

@@ -13,9 +13,11 @@ from typing import Literal
 
 from rich.console import Console
 from rich.panel import Panel
+from rich.text import Text
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.errors import UsageError
 from src.model.core.redact import shown, without_secrets
 from src.model.files.layout import RAW_MANIFEST, RAW_TRAIN
@@ -63,9 +65,9 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     later = f"0-{min(4, last)}"
 
     def report(_name: str, outcome: Outcome) -> None:
-        context.err.print(outcome.text, markup=False, highlight=False)
+        context.tell(outcome.said(verbose=args.verbose))
 
-    _heading(context, f"Data: {source}")
+    _heading(context, f"Data: {shown(source)}")
     run_pipeline("ingest", context, report, source=source)
     rounds = {}
     for batches, title in (("0", "First model: batch 0"), (later, f"More data: batches {later}")):
@@ -78,7 +80,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         outcome = predict.run(words, context)
         assert isinstance(outcome.result, PredictResult)  # noqa: S101 - it has no other
         predictions.append(outcome.result)
-        context.err.print(f"{title!r}: {outcome.text}", markup=False, highlight=False)
+        context.out.print(Text(f"{title}. {message}", style="italic"), soft_wrap=True)
+        context.tell(outcome.text)
     seconds = time.perf_counter() - begun
     result = DemoResult(
         source=source,
@@ -109,7 +112,7 @@ def _protect_real_data(source: str, context: Context, *, force: bool) -> None:
 
 
 def _heading(context: Context, text: str) -> None:
-    context.err.rule(f"[bold]{text}", align="left")
+    context.out.rule(f"[bold]{text}", align="left")
 
 
 def _closing(
@@ -120,30 +123,34 @@ def _closing(
         evaluated, promoted = outcomes["evaluate"].result, outcomes["promote"].result
         assert isinstance(evaluated, EvaluateResult)  # noqa: S101 - each step has its own class
         assert isinstance(promoted, PromoteResult)  # noqa: S101
-        accuracy, version = evaluated.metrics["accuracy"], evaluated.model_version
+        figures, version = evaluated.metrics, evaluated.model_version
         decision = str(promoted.decision)
         verdict = {"kept": "kept back", "unchanged": "the champion already"}.get(decision, decision)
         lines.append(
-            f"  batches {batches:4} -> version {version}, test accuracy {accuracy:.2%}, {verdict}"
+            f"  version {version}, batches {batches:3}: accuracy {figures['accuracy']:.2%}, "
+            f"decides {figures['coverage']:.0%}, {verdict}"
         )
     if source.startswith("synthetic:"):
         lines.append("These reviews are generated: their accuracy says nothing about real ones.")
     root = context.storage.root
     store = without_secrets(context.settings.mlflow.tracking_uri) or "tracking is off"
+    api = context.settings.api
     lines += [
         "",
-        f"Data and reports: {root}/ (look at {root}/reports/data_quality.html)",
-        f"MLflow's data:    {store}",
-        "",
         "Next:",
+        "  make model-export api-run",
+        f"      the champion as a service: its page is http://{api.host}:{api.port}",
         '  make model-predict title="Great" message="I love it"',
         "      judge a review of your own",
         "  make mlflow-up",
-        '      runs, plots and versions in a browser (choose "Model training" there)',
+        '      runs, plots and versions in a browser: choose "Model training"',
         "  make demo DATA=path/to/amazon-reviews.zip",
         "      the same on real reviews",
         "  make help",
         "      everything else",
+        "",
+        f"Data and reports: {root}/ (look at {root}/reports/data_quality.html)",
+        f"MLflow's data:    {store}",
     ]
     page, width = io.StringIO(), min(max(context.err.width, 60), 100)
     panel = Panel("\n".join(lines), title="Done", padding=(1, 2))

@@ -15,7 +15,8 @@ from typing import Literal
 from matplotlib.figure import Figure
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.labels import is_positive
 from src.model.core.models import load_artifact, load_model
 from src.model.core.names import (
@@ -35,12 +36,21 @@ from src.model.evaluation.gate import Examined
 from src.model.evaluation.intervals import Interval, bootstrap_intervals, wilson
 from src.model.evaluation.metrics import confusion
 from src.model.evaluation.slices import Slice, slice_figures
-from src.model.evaluation.texts import evaluation_text
+from src.model.evaluation.texts import brief_text, evaluation_text
 from src.model.tracking.base import Run, Version, resolve
 from src.model.training.examine import Answers, answer, examined
 from src.model.training.inputs import Processed, data_source, evaluation_file
 
-_TAGGED = ("accuracy", "recall_negative", "recall_positive", "roc_auc", "log_loss", "ece")
+_TAGGED = (
+    "accuracy",
+    "recall_negative",
+    "recall_positive",
+    "roc_auc",
+    "log_loss",
+    "ece",
+    "coverage",
+    "accuracy_decided",
+)
 
 
 class RateRecord(Record):
@@ -148,14 +158,15 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         latency_us=evaluation.examined.latency_us,
         **evaluation.record.model_dump(),
     )
-    text = evaluation_text(
+    told = (
         version.number,
         figures,
         evaluation.intervals,
         evaluation.slices,
         evaluation.examined.behaviour,
     )
-    return Outcome(result, f"{text}\n  model card: {context.storage.root}/{place}.html")
+    page = f"\n  model card: {context.storage.root}/{place}.html"
+    return Outcome(result, brief_text(*told) + page, details=evaluation_text(*told) + page)
 
 
 def _evaluate(folder: Path, context: Context, test: Processed) -> Evaluation:

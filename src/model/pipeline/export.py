@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.artifact import DESCRIPTION
 from src.model.core.digest import sha256
 from src.model.core.models import load_artifact

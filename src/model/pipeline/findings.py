@@ -15,7 +15,8 @@ import numpy.typing as npt
 import polars as pl
 
 from src.model import command
-from src.model.command import Advance, Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Advance, Context
 from src.model.core.labels import LABELS
 from src.model.core.served_model import ServedModel
 from src.model.core.settings import Settings

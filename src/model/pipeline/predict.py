@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.errors import UsageError
 from src.model.core.labels import Answer, label_names
 from src.model.core.models import load_model
@@ -26,13 +27,13 @@ class Word(Record):
 class PredictResult(Result):
     """The verdict on a review: `probability` is that of positive, `confidence` that of the label.
 
-    `words` are the ones that decided most; `abstains` says that the decision is too close to call.
+    `words` are the ones that decided most; `abstained` says that it is too close to call.
     """
 
     label: Answer
     confidence: float
     probability: float
-    abstains: bool
+    abstained: bool
     model_version: int
     run_id: str
     words: list[Word]
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         label=label_names(found.probability)[0],
         confidence=max(positive, 1 - positive),
         probability=positive,
-        abstains=bool(found.abstained[0]),
+        abstained=bool(found.abstained[0]),
         model_version=version.number,
         run_id=version.run_id,
         words=[
@@ -82,18 +83,19 @@ def prediction_text(result: PredictResult) -> str:
 
     >>> words = [Word(ngram="love", weight=1.5)]
     >>> print(prediction_text(PredictResult(
-    ...     label="positive", confidence=0.9, probability=0.9, abstains=False, model_version=3,
+    ...     label="positive", confidence=0.9, probability=0.9, abstained=False, model_version=3,
     ...     run_id="r", words=words,
     ... )))
     positive (90.0% sure, model version 3)
        +1.50  love
     """
-    sure = f"{result.confidence:.1%} sure, model version {result.model_version}"
-    lines = [f"{result.label} ({sure})"]
+    version = f"model version {result.model_version}"
+    sure = f"{result.confidence:.1%} sure"
+    lines = [f"{result.label} ({sure}, {version})"]
     if result.label == "undecided":
-        lines = [f"undecided (model version {result.model_version})"]
-    elif result.abstains:
-        lines.append("  too close to call: the model abstains from a decision this unsure")
+        lines = [f"undecided ({version})"]
+    elif result.abstained:
+        lines = [f"undecided, leans {result.label} ({sure}: too close to call, {version})"]
     lines += [f"  {word.weight:+6.2f}  {word.ngram}" for word in result.words]
     if not result.words:
         lines.append("  none of its words is known to the model")

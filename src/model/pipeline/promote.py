@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.errors import GateError, ModelError, UsageError
 from src.model.core.models import load_model
 from src.model.core.names import (
@@ -118,8 +119,12 @@ def _promote(context: Context, *, ignoring: bool) -> Outcome:
     )
     if challenger.tags.get(GATE_TAG) != ROLLED_BACK:  # the record of its promotion stays
         _decide(context, challenger, champion, result)
-    text = verdict_text(verdict, challenger.number, former, rescored=rescored)
-    return Outcome(result, text, 0 if verdict.decision == "promoted" else GateError.exit_code)
+    brief, details = (
+        verdict_text(verdict, challenger.number, former, rescored=rescored, verbose=verbose)
+        for verbose in (False, True)
+    )
+    code = 0 if verdict.decision == "promoted" else GateError.exit_code
+    return Outcome(result, brief, code, details)
 
 
 def _require_evaluated(version: Version, test: Processed) -> None:

@@ -15,7 +15,8 @@ from typing import Literal
 import numpy as np
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.artifact import DESCRIPTION, read_description
 from src.model.core.digest import sha256
 from src.model.core.disk import saying_what_failed

@@ -7,13 +7,14 @@ back is an answer, not a failure: the pipeline reports it and exits 0.
 import argparse
 import importlib
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from pydantic import ConfigDict
 
 from src.model import command, steps
-from src.model.command import Context, Outcome, Result
-from src.model.core.errors import ReviewsError
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.files.batches import parse_batches
 
 Report = Callable[[str, Outcome], None]
@@ -48,15 +49,12 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
 
     def report(name: str, outcome: Outcome) -> None:
         done[name] = outcome
+        context.tell(outcome.said(verbose=args.verbose))
 
     variables = {"source": args.source, "batches": args.batches, "warm_start": args.warm_start}
-    try:
-        run_pipeline(args.pipeline, context, report, force=args.force, **variables)
-    except ReviewsError:
-        text = "\n".join(outcome.text for outcome in done.values())
-        context.err.print(text, markup=False, highlight=False)
-        raise
-    text = "\n".join(outcome.text for outcome in done.values())
+    begun = time.perf_counter()
+    run_pipeline(args.pipeline, context, report, force=args.force, **variables)
+    text = f"Pipeline {args.pipeline}: {len(done)} steps in {time.perf_counter() - begun:.0f} s"
     return Outcome(PipelineResult(**{name: done[name].data for name in done}), text)
 
 

@@ -18,7 +18,8 @@ import polars as pl
 import pyarrow as pa
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.errors import DataError, UsageError
 from src.model.core.labels import label_names
 from src.model.core.models import load_model
@@ -36,7 +37,9 @@ _SCORE_ROWS = 5_000
 
 
 class ScoreResult(Result):
-    """Rows scored and rows that could not be read, and what was made of the columns.
+    """Rows scored, rows that could not be read, and what was made of the columns.
+
+    `abstained` counts the rows that are too close to call.
 
     `title_column` and `text_column` were judged; `ignored_columns` were not carried along.
     """
@@ -44,6 +47,7 @@ class ScoreResult(Result):
     step: Literal["score"] = "score"
     rows: int
     rejected: int
+    abstained: int
     model_version: int
     title_column: str | None
     text_column: str | None
@@ -83,13 +87,14 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         rejected_path.open("w", encoding="utf-8") as aside,
         context.progress("Scoring") as advance,
     ):
-        rows = 0
+        rows = abstained = 0
         for block in read_table(table_at(args.input), columns.needed, as_text=False):
             columns.refuse_late(set(block.ignored) - set(first.ignored), args.input)
             frame = scored(block, columns, model, version.number)
             writer.write(frame, _with_scores(block, frame, args.input))
             _write_rejects(aside, block.rejects)
             rows += block.rows.height
+            abstained += int(frame["abstained"].sum())
             reasons.update(reject.reason for reject in block.rejects)
             ignored |= set(block.ignored) if ending != ".jsonl" else set()
             total = args.input.stat().st_size if args.input.suffix != ".gz" else None
@@ -101,6 +106,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     result = ScoreResult(
         rows=rows,
         rejected=lost,
+        abstained=abstained,
         model_version=version.number,
         title_column=columns.title,
         text_column=columns.text,
@@ -108,6 +114,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     )
     text = f"Scored: {rows:,} rows with version {version.number} into {args.output}"
     text += f"\n  {columns.used}"
+    if abstained:
+        text += f"\n  {abstained / rows:.1%} of them are too close to call: column abstained"
     if lost:
         text += f"\n  {lost:,} rows could not be read: {_rejected(args.output)}"
     if ignored:
@@ -149,7 +157,7 @@ def _refuse_odd_paths(source: Path, target: Path) -> str:
 
 
 def scored(block: Block, columns: Columns, model: ServedModel, version: int) -> pl.DataFrame:
-    """Return the block's rows with label, probability and model_version."""
+    """Return the block's rows with label, probability, abstained and model_version."""
     rows = block.rows
     titles, texts = _cells(block, columns.title), _cells(block, columns.text)
     parts = [slice(i, i + _SCORE_ROWS) for i in range(0, rows.height, _SCORE_ROWS)]
@@ -164,6 +172,7 @@ def scored(block: Block, columns: Columns, model: ServedModel, version: int) -> 
             *known,
             pl.Series("label", label_names(probability), pl.String),
             pl.Series("probability", probability, pl.Float64),
+            pl.Series("abstained", model.abstains(probability), pl.Boolean),
             pl.Series("model_version", [version] * rows.height, pl.Int64),
         ]
     )

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Literal
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.artifact import DESCRIPTION
 from src.model.core.digest import sha256
 from src.model.core.errors import ModelError, UsageError
-from src.model.core.labels import is_positive
 from src.model.core.models import load_model
 from src.model.core.names import CHALLENGER, DIGEST_TAG, FINGERPRINT_TAG, FOOTPRINT, PLOTS_FOLDER
 from src.model.core.served_model import ServedModel
-from src.model.evaluation.metrics import classification_metrics
+from src.model.evaluation.metrics import classification_metrics, decided_figures
 from src.model.evaluation.plots import learning_plot
 from src.model.files.batches import parse_batches
 from src.model.files.lease import file_lock
@@ -159,12 +159,8 @@ def _validated(model: ServedModel, rows: Reviews) -> dict[str, float]:
     found = model.read(rows.titles, rows.texts)
     measured = classification_metrics(rows.positive, found.probability)
     figures = {f"validation.{name}": value for name, value in measured.items()}
-    decided = ~found.abstained
-    figures["validation.coverage"] = float(decided.mean())
-    if decided.any():
-        right = is_positive(found.probability) == rows.positive
-        figures["validation.accuracy_decided"] = float(right[decided].mean())
-    return figures
+    decided = decided_figures(rows.positive, found.probability, found.abstained)
+    return figures | {f"validation.{name}": value for name, value in decided.items()}
 
 
 def _summary_tags(plan: Plan) -> dict[str, str]:
@@ -194,7 +190,10 @@ def _outcome(
         measured = ""
         if accuracy is not None:
             judged = figures["validation.rows"]
-            measured = f", accuracy {accuracy:.2%} on {judged:,.0f} validation rows"
+            measured = (
+                f"\n  accuracy {accuracy:.2%} on {judged:,.0f} validation rows"
+                f"{_decided_text(plan, figures)}"
+            )
         start = f", going on from version {plan.warm.version.number}," if plan.warm else ""
         text = (
             f"Trained: {plan.learner.name}{start} on {figures['train.rows']:,.0f} rows of batches "
@@ -207,6 +206,22 @@ def _outcome(
                 f"({RESULT} below the data folder)"
             )
     return Outcome(result, text)
+
+
+def _decided_text(plan: Plan, figures: dict[str, float]) -> str:
+    """Say how much the model decides, and where it is less right there than was asked for."""
+    coverage = figures["validation.coverage"]
+    right = figures.get("validation.accuracy_decided")
+    if right is None:
+        return "; it decides none of them"
+    text = f"; it decides {coverage:.1%} of them, right in {right:.2%}"
+    asked = plan.learner.parameters.get("abstain_accuracy")
+    if isinstance(asked, float) and right < asked and coverage < 1:
+        text += (
+            f"\n  (REVIEWS_ABSTAIN_ACCURACY asks for {asked:.0%}: that would leave undecided more "
+            "than a quarter of the rows, or answers that are 90% sure)"
+        )
+    return text
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from sqlalchemy.exc import SQLAlchemyError
 
 from src.model import command
-from src.model.command import Context, Outcome, Result
+from src.model.command import Outcome, Result
+from src.model.context import Context
 from src.model.core.errors import DivergedError, StorageError, UsageError
 from src.model.core.redact import without_secrets
 from src.model.core.settings import Settings
@@ -138,9 +138,9 @@ def _one_trial(
     files: Sequence[Recorded],
     validation: Reviews,
 ) -> None:
-    trial = study.ask(_space(learner))
+    trial = _next(study)
     settings = context.settings
-    group = settings.parameters.model_copy(update=trial.params)
+    group = settings.parameters.model_copy(update=_suggested(trial, learner))
     tried = make_learner(settings.model_copy(update={learner.name: group}))
 
     def blocks() -> Iterator[Reviews]:
@@ -160,12 +160,23 @@ def _one_trial(
     study.tell(trial, figures["log_loss"])
 
 
-def _space(learner: Learner) -> dict[str, BaseDistribution]:
-    """Return what is searched, as Optuna has it."""
+def _next(study: optuna.Study) -> optuna.Trial:
+    """Return the trial that a killed search has left open, or a new one.
+
+    Nobody else works on it: a search holds its lease.
+    """
+    open_ones = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+    for left in open_ones:
+        return optuna.Trial(study, left._trial_id)  # noqa: SLF001 - Optuna has no other way back
+    return study.ask()
+
+
+def _suggested(trial: optuna.Trial, learner: Learner) -> dict[str, int | float]:
+    """Return the parameters to try; those that the trial has already stay as they are."""
     return {
-        name: IntDistribution(int(low), int(high), log=log)
+        name: trial.suggest_int(name, low, high, log=log)
         if isinstance(low, int) and isinstance(high, int)
-        else FloatDistribution(low, high, log=log)
+        else trial.suggest_float(name, low, high, log=log)
         for name, (low, high, log) in learner.search.items()
     }
 
@@ -219,7 +230,7 @@ def _study(settings: Settings, learner: Learner, files: Sequence[Processed]) -> 
         study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
     # A sampler begins anew in every process: with the same seed, a search that goes on would repeat
     # its first trials.
-    seed = settings.seed + len(study.get_trials(deepcopy=False))
+    seed = settings.seed + _finished(study)
     study.sampler = optuna.samplers.TPESampler(seed=seed)
     return study
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from src.model.command import Context
+from src.model.context import Context
 from src.model.core.errors import DataError
 from src.model.core.served_model import ServedModel
 from src.model.evaluation import behaviour
 from src.model.evaluation.gate import Examined
-from src.model.evaluation.metrics import classification_metrics
+from src.model.evaluation.metrics import classification_metrics, decided_figures
 from src.model.evaluation.slices import Masks, joined, text_masks, value_masks
 from src.model.files.rows import COLUMNS
 from src.model.files.tables import open_table, read_blocks
@@ -81,8 +81,10 @@ def examined(model: ServedModel, folder: Path, answers: Answers, place: int) -> 
     `place` is its place among the models that answered.
     """
     probability = answers.probabilities[place]
+    figures = classification_metrics(answers.positive, probability)
+    figures |= decided_figures(answers.positive, probability, model.abstains(probability))
     return Examined(
-        figures=classification_metrics(answers.positive, probability),
+        figures=figures,
         behaviour=behaviour.shares(behaviour.rates(behaviour.examine(model))),
         model_bytes=serving_bytes(folder),
         latency_us=latency_us(model, answers.sample),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from src.model.command import Context
+from src.model.context import Context
 from src.model.core.errors import UsageError
 from src.model.core.records import InputFile
 from src.model.files.layout import CLEAN_TEST, RAW_TEST, Cleaning, batch_key, clean_batch

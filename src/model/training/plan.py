@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.model.command import Context
+from src.model.context import Context
 from src.model.core.artifact import DESCRIPTION, read_description
 from src.model.core.disk import saying_what_failed
 from src.model.core.records import Record, Scalar, Training

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from src.model.command import Context
+from src.model.context import Context
 from src.model.core.errors import UsageError
 from src.model.core.records import Record, first_problem
 from src.model.core.settings import Settings

@@ -6,7 +6,7 @@ What it has learned already, and whether the present files continue it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from src.model.command import Context
+from src.model.context import Context
 from src.model.core.artifact import Artifact
 from src.model.core.errors import UsageError
 from src.model.core.models import load_artifact

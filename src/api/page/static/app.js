@@ -41,11 +41,10 @@ async function judge() {
 }
 
 function show(found) {
-  const undecided = found.label === "undecided";
-  $("verdict").textContent = undecided ? "undecided: the model knows no word of it"
-    : `${found.label}, ${(100 * found.confidence).toFixed(1)} % sure`;
+  const unknown = found.label === "undecided", sure = `${(100 * found.confidence).toFixed(1)} % sure`;
+  $("verdict").textContent = unknown ? "undecided: the model knows no word of it" : verdict(found, sure);
   $("bar").style.width = `${100 * found.probability}%`;
-  $("abstained").hidden = undecided || !found.abstained;
+  $("abstained").hidden = unknown || !found.abstained;
   const { title, message, contributions } = found.explanation;
   $("words").replaceChildren(marked("title", title, contributions), marked("message", message, contributions));
   $("parts").replaceChildren(...contributions.slice(0, SHOWN).map(({ ngram, weight }) => {
@@ -54,6 +53,10 @@ function show(found) {
     return row;
   }));
   $("result").hidden = false;
+}
+
+function verdict({ label, abstained }, sure) {
+  return abstained && label !== "undecided" ? `undecided, leans ${label} (${sure})` : `${label}, ${sure}`;
 }
 
 // An n-gram's weight is shared out among its occurrences and their characters; a character shows what it gathers.
@@ -90,7 +93,7 @@ function recent() { try { return JSON.parse(localStorage.getItem(STORE)) || []; 
 
 function remember(review, found) {
   const same = (other) => other.title === review.title && other.message === review.message;
-  const entry = { ...review, label: found.label, confidence: found.confidence };
+  const entry = { ...review, label: found.label, confidence: found.confidence, abstained: found.abstained };
   try { localStorage.setItem(STORE, JSON.stringify([entry, ...recent().filter((r) => !same(r))].slice(0, KEPT))); } catch { /* full */ }
   showRecent();
 }
@@ -102,7 +105,7 @@ function showRecent() {
     again.type = "button";
     again.textContent = (entry.title || entry.message).slice(0, 60);
     again.addEventListener("click", () => fill(entry));
-    item.append(again, ` ${entry.label}, ${(100 * entry.confidence).toFixed(1)} %`);
+    item.append(again, ` ${verdict(entry, `${(100 * entry.confidence).toFixed(1)} %`)}`);
     return item;
   }));
   $("nohistory").hidden = entries.length > 0;
@@ -152,7 +155,7 @@ async function scoreFile(file) {
     $("cancel").hidden = true;
     return;
   }
-  const lines = [[...head, "label", "probability", "model_version", "error"].map(quote).join(",")];
+  const lines = [[...head, "label", "probability", "abstained", "model_version", "error"].map(quote).join(",")];
   let failed = 0, done = 0;
   while (done < rows.length && !stopped) {
     const some = rows.slice(done, done + ROWS);
@@ -164,7 +167,7 @@ async function scoreFile(file) {
       break;
     }
     found.results.forEach((result, place) => {
-      const added = [result.label ?? "", result.probability ?? "", result.model_version ?? "", result.error ?? ""];
+      const added = [result.label ?? "", result.probability ?? "", result.abstained ?? "", result.model_version ?? "", result.error ?? ""];
       lines.push([...some[place], ...Array(Math.max(head.length - some[place].length, 0)).fill(""), ...added]
         .map((value) => quote(String(value))).join(","));
     });

@@ -108,12 +108,11 @@ class SentimentClassifier:
     def _read(self, tokens: Tokens) -> Readings:
         ngrams = ngram_buckets(tokens, bits=self.shape.bits, n=self.shape.ngrams)
         probability = sigmoid(self.logits_of(ngrams))
-        low, high = self.shape.band
         words = self._weights.take(tokens.word_buckets(self.shape.bits), mode="clip")
         unknown, english = row_shares(tokens.offsets, words == 0, stop_words(tokens))
         return Readings(
             probability=probability,
-            abstained=(probability > low) & (probability < high) | knows_nothing(probability),
+            abstained=self.abstains(probability),
             title_tokens=tokens.per_field[0::2],
             tokens=tokens.offsets[1:] - tokens.offsets[:-1],
             unknown_share=unknown,
@@ -123,6 +122,11 @@ class SentimentClassifier:
     def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
         """Return the probability of positive of n raw or clean reviews, shape (n,)."""
         return sigmoid(self.logits(titles, texts))
+
+    def abstains(self, probability: Probabilities) -> npt.NDArray[np.bool_]:
+        """Return which of n answers lie in the band, or come of nothing, shape (n,)."""
+        low, high = self.shape.band
+        return (probability > low) & (probability < high) | knows_nothing(probability)
 
     def logits(self, titles: Sequence[str], texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return the calibrated log-odds of positive for n raw or clean reviews, shape (n,)."""

@@ -89,7 +89,7 @@ class TfidfClassifier:
         per_field = np.concatenate([np.zeros(0, np.int64), *(part.per_field for part in tokens)])
         return Readings(
             probability=probability,
-            abstained=knows_nothing(probability),
+            abstained=self.abstains(probability),
             title_tokens=per_field[0::2],
             tokens=per_field[0::2] + per_field[1::2],
             unknown_share=unknown,
@@ -100,6 +100,10 @@ class TfidfClassifier:
         """Return the probability of positive of n raw or clean reviews, shape (n,)."""
         pairs = zip(titles, texts, strict=True)
         return sigmoid(np.array([self._logit(*pair) for pair in pairs], np.float64))
+
+    def abstains(self, probability: Probabilities) -> npt.NDArray[np.bool_]:
+        """Return which of n answers come of nothing, shape (n,)."""
+        return knows_nothing(probability)
 
     def _logit(self, title: str, text: str) -> float:
         _, values = self._weighed(title, text)

@@ -69,6 +69,9 @@ class PromotionSettings(Group):
     min_roc_auc: Share = setting(0.85, "ROC-AUC a champion must reach.")
     max_log_loss: Annotated[float, Field(gt=0)] = setting(0.60, "Log loss it must not exceed.")
     max_ece: Share = setting(0.15, "Expected calibration error it must not exceed.")
+    min_coverage: Share = setting(
+        0.6, "Share of the test rows it must decide, instead of abstaining."
+    )
     max_model_bytes: Annotated[int, Field(ge=0)] = setting(
         0,
         "Size its files must not exceed, in bytes; 0 stands for what its kind of model promises, "
