@@ -10,13 +10,13 @@ import os
 import random
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.conftest import ROOT, Workspace
+from tests.conftest import Workspace
+from tests.hostile.forker import Ended, Forker
 
 _IDS = re.compile(rb"\b[0-9a-f]{32}\b|\d{4}-\d\d-\d\dT[0-9:.+]+")
 # What takes as long, or as much memory, as it takes.
@@ -54,20 +54,17 @@ CASES = {
 }
 
 
-def command(folder: Path, at: int, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+def command(forked: Forker, folder: Path, at: int, words: tuple[str, ...]) -> Ended:
     """Run a command in the folder, killed before its change number `at`."""
     words, batches = (words[:-1], "3") if words[-1] == "batches=3" else (words, "5")
     temporary = folder.parent / "temporary"
     temporary.mkdir(exist_ok=True)
     environment = os.environ | {
-        "PYTHONPATH": str(ROOT), "REVIEWS_BATCHES": batches, "TMPDIR": str(temporary),
+        "REVIEWS_BATCHES": batches, "TMPDIR": str(temporary),
         "REVIEWS_DATA_DIR": "data", "REVIEWS_CACHE_DIR": "cache",
         "REVIEWS_PROMOTE_MIN_ACCURACY": "0.5",
     }  # fmt: skip
-    return subprocess.run(
-        [sys.executable, "-m", "tests.hostile.killer", str(at), *words],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    return forked.run(words, folder, environment, at)
 
 
 def state(folder: Path) -> dict[str, bytes]:
@@ -103,7 +100,7 @@ def chosen(points: int, case: str, few_of_them: int = _FEW) -> list[int]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_killed_command_is_mended_by_the_same_command(
-    workspace: Workspace, case: str, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, forked: Forker, case: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """At each point: same files, same registry, nothing left behind."""
     before, words = CASES[case]
@@ -111,11 +108,11 @@ def test_a_killed_command_is_mended_by_the_same_command(
     start.mkdir()
     (start / "in.csv").write_text("title,text\nGreat,I love it\n")
     for done in before:
-        found = command(start, 0, done)
+        found = command(forked, start, 0, done)
         assert found.returncode in {0, 4}, found.stderr
     whole = workspace.path / "whole"
     shutil.copytree(start, whole)
-    finished = command(whole, 0, words)
+    finished = command(forked, whole, 0, words)
     assert 0 == finished.returncode, finished.stderr
     expected, points = state(whole), int(finished.stderr.split()[-1])
 
@@ -123,8 +120,8 @@ def test_a_killed_command_is_mended_by_the_same_command(
     for at in chosen(points, case):
         place = workspace.path / f"killed-{at}"
         shutil.copytree(start, place)
-        killed = command(place, at, words)
-        again = command(place, 0, words)
+        killed = command(forked, place, at, words)
+        again = command(forked, place, 0, words)
         now = state(place)
         if (killed.returncode, again.returncode) != (-9, 0) or now != expected:
             odd = {

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Workspace
+from tests.hostile.forker import Forker
 from tests.hostile.test_kill_matrix import (
     DATA,
     EVALUATE,
@@ -82,7 +83,11 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_killed_command_is_mended_in_mlflow_too(
-    workspace: Workspace, migrated_store: Path, case: str, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace,
+    forked: Forker,
+    migrated_store: Path,
+    case: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """At each point: same files, same versions and aliases, no run that is open for ever."""
     before, words = CASES[case]
@@ -91,7 +96,7 @@ def test_a_killed_command_is_mended_in_mlflow_too(
     shutil.copy(migrated_store, place / "mlflow.db")
     workspace.set(MLFLOW_TRACKING_URI="sqlite:///mlflow.db", REVIEWS_TUNE_STORAGE="sqlite:///o.db")
     for done in before:
-        found = command(place, 0, done)
+        found = command(forked, place, 0, done)
         assert found.returncode in {0, 4}, found.stderr
     place.rename(start)
 
@@ -99,7 +104,7 @@ def test_a_killed_command_is_mended_in_mlflow_too(
         """Run the command on a fresh copy, in one place: MLflow notes the whole path."""
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(start, place)
-        done = command(place, at, words)
+        done = command(forked, place, at, words)
         return done.returncode, done.stderr
 
     code, said = from_start(0)
@@ -108,7 +113,7 @@ def test_a_killed_command_is_mended_in_mlflow_too(
     broken = []
     for at in chosen(points, case, _FEW.get(case, 1)):
         killed, _ = from_start(at)
-        again = command(place, 0, words)
+        again = command(forked, place, 0, words)
         now, there = registry(place), files(place)
         odd = {name for name in now if now[name] != expected[name]}
         odd |= {name for name in made.keys() | there.keys() if made.get(name) != there.get(name)}
