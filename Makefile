@@ -12,7 +12,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV UV_TARGE
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source batch batches warm_start ignore_champion trials model_version title message name in out DATA
+USER_VARIABLES := source batch batches warm_start ignore_champion trials model_version title message name in out yes DATA
 $(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $(variable_))))
 export $(USER_VARIABLES)
 
@@ -22,7 +22,7 @@ SETTABLE := PYTHON MLFLOW_PORT IMAGE_TAG MODEL_IMAGE API_IMAGE MLFLOW_IMAGE POST
 ifneq ($(wildcard .env),)
 from_file_ = $(shell sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$(1)=//p' .env | tail -n 1 | tr -d "'\"\r")
 $(foreach name_,$(SETTABLE),$(if $(filter undefined,$(origin $(name_))),$(if $(call from_file_,$(name_)),\
-	$(eval $(name_) := $$(call from_file_,$(name_))))))
+	$(eval override $(name_) := $$(call from_file_,$(name_))))))
 endif
 
 # The first Python here that fits; `make setup PYTHON=…` chooses another.
@@ -36,6 +36,15 @@ UV = $(shell cache=$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$${HOME:-/nowhere}/.cache
 MLFLOW_PORT ?= 5500
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+
+# A name that nothing reads is a slip of the pen.
+given_ := $(foreach name_,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name_)))),$(name_)))
+known_ := $(USER_VARIABLES) $(SETTABLE) PY UV PYTEST_ARGS BENCH_ARGS ROUNDS
+unknown_ := $(firstword $(filter-out $(known_) REVIEWS_% MLFLOW_% AWS_% KAGGLE% TEST_% MAKE% -%,$(given_)))
+ifneq ($(unknown_),)
+$(error $(unknown_)= is read by no target. $(shell $(PYTHON) -c 'import difflib, sys; \
+	print(*("Did you mean %s=?" % n for n in difflib.get_close_matches(sys.argv[1], sys.argv[2:], 1)))' '$(unknown_)' $(known_)))
+endif
 
 # What docker- targets use; `make docs` puts these lines into docs/model/docker.md.
 # IMAGE_TAG: tag of the images; the project's version unless set
@@ -168,7 +177,10 @@ lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.
 docs: .venv/.locked ## Write the generated parts of docs/ anew: options, settings, targets
 	@$(PY) -m tools.docs_reference
 
-.PHONY: clean
+.PHONY: clean clean-data
+clean-data: ## Delete all data, models, runs and caches of this folder; asks first [yes=1]
+	@[ -n "$$yes" ] || { read -r -p 'Delete data, mlruns, mlflow.db and optuna.db here? [y/N] ' said; [ "$$said" = y ]; }
+	@rm -rf data mlruns .mlflow mlflow.db mlflow.db.*.lock optuna.db
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
 	@rm -rf .venv .venv-mlflow .venv-api .venv-bench .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -264,13 +276,15 @@ model-export docker-model-export: ## Put the champion, or model_version=, where 
 # The local ones of these pairs need the environment.
 $(shell sed -n 's/^\(model-[a-z-]*\) docker-model-[a-z-]*: .*/\1/p' Makefile): .venv/.locked
 
+# Where the caller has named the port as for containers
+API_AT = $(if $(filter-out file undefined default,$(origin API_PORT)),REVIEWS_API_PORT="$$API_PORT")
 .PHONY: api-run
 api-run: .venv-api/.locked ## Serve predictions and a page on http://127.0.0.1:8000
-	@.venv-api/bin/python -m src.api
+	@$(API_AT) .venv-api/bin/python -m src.api
 
 .PHONY: api-predict
 api-predict: .venv-api/.locked ## Ask the running API for one review: title= message=
-	@.venv-api/bin/python -m src.api.ask --title="$$title" --message="$$message"
+	@$(API_AT) .venv-api/bin/python -m src.api.ask --title="$$title" --message="$$message"
 
 .PHONY: api-key
 api-key: .venv-api/.locked ## Make an API key for name=; append its line to the file of REVIEWS_API_KEYS_FILE
@@ -287,6 +301,13 @@ docker-mlflow-build: ## Build the image of MLflow's server, MLFLOW_IMAGE=
 	@docker/build.sh mlflow
 
 .PHONY: docker-mlflow-up docker-mlflow-down docker-up docker-down docker-monitoring-up docker-demo
+.PHONY: docker-status docker-logs docker-clean
+docker-status: ## What of the stack runs, and whether it is healthy
+	@docker/stack.sh status
+docker-logs: ## What the stack's containers have said, as it goes on; Ctrl-C ends it
+	@docker/stack.sh logs
+docker-clean: ## Stop the stack and delete its volumes: MLflow's runs and models; asks first [yes=1]
+	@docker/stack.sh clean
 docker-mlflow-up: ## Start MLflow's server and its Postgres: http://127.0.0.1:5500 [MLFLOW_PORT=]
 	@docker/stack.sh mlflow-up
 docker-mlflow-down: ## Stop both; what they hold stays in volumes

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The stack of docker/compose.yaml: docker/stack.sh up | down | mlflow-up | mlflow-down | monitoring-up
+# The stack of docker/compose.yaml: docker/stack.sh up | down | status | logs | clean | mlflow-up | mlflow-down | monitoring-up
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -95,6 +95,11 @@ case $1 in
   mlflow-up) mlflow_up ;;
   mlflow-down) compose --profile core rm --stop --force mlflow postgres >&2 ;;
   monitoring-up) make_secrets && compose --profile monitoring up --detach --wait >&2 ;;
+  status) compose --profile '*' ps --all ;;
+  logs) compose --profile '*' logs --follow --tail 50 ;;
+  clean)
+    [ -n "${yes:-}" ] || { read -r -p "Delete the volumes of $STACK, with all of MLflow's runs and models? [y/N] " said && [ "$said" = y ]; } || exit 2
+    compose --profile '*' down --remove-orphans --volumes >&2 ;;
   down) compose --profile '*' down --remove-orphans >&2 ;;
-  *) fail 2 "$1 is no command of this script." "up, down, mlflow-up, mlflow-down, monitoring-up" ;;
+  *) fail 2 "$1 is no command of this script." "up, down, status, logs, clean, mlflow-up, mlflow-down, monitoring-up" ;;
 esac

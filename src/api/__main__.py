@@ -26,6 +26,8 @@ from src.model.core.settings import Settings, load_settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from src.api.supervisor import Supervisor
+
 _M_ARENA_MAX = -8  # of malloc.h
 _PARENT_SECONDS = 1.0
 
@@ -66,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _serve(settings)
         except Terminated:
             return 128 + signal.SIGTERM
+        except KeyboardInterrupt:
+            sys.stderr.write("Stopped: no request was cut off, and every row is in the log.\n")
+            return 128 + signal.SIGINT
         except ReviewsError as error:
             sys.stderr.write(f"error: {error}\n")
             return error.exit_code
@@ -93,9 +98,9 @@ def _serve(settings: Settings) -> int:
             # Before prometheus_client is imported anywhere.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = closing.enter_context(shared)
         import uvicorn
-        from uvicorn.supervisors import Multiprocess
 
         from src.api.protocol import BoundedProtocol
+        from src.api.supervisor import Supervisor
 
         app = _app(settings)  # a setting that makes no sense ends here, with a sentence
         config = uvicorn.Config(
@@ -120,10 +125,17 @@ def _serve(settings: Settings) -> int:
         address = f"http://{host}:{settings.api.port}"
         sys.stderr.write(f"Serving on {address} (Ctrl-C ends it)\n")
         if several:
-            Multiprocess(config, sockets=[listening]).run()
-        else:
-            uvicorn.Server(config).run(sockets=[listening])
+            return _supervised(Supervisor(config, sockets=[listening]))
+        uvicorn.Server(config).run(sockets=[listening])
     return 0
+
+
+def _supervised(supervisor: "Supervisor") -> int:
+    """Run the workers until a signal, which their parent keeps to itself."""
+    supervisor.run()
+    if supervisor.ended_by is None:
+        return 1  # they could not start, and have said why
+    raise KeyboardInterrupt if supervisor.ended_by == signal.SIGINT else Terminated
 
 
 def _end_on_hangup(_number: int, _frame: object) -> None:

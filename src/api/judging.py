@@ -80,7 +80,7 @@ class Bench:
         """The champion. Raises Problem (503) where none is loaded yet."""
         served = self.champion_slot.current
         if served is None:
-            detail = "No model is loaded yet. Try again in a moment, or see /health/ready."
+            detail = f"No model is loaded yet. {self.champion_slot.why_none()}"
             raise Problem(503, detail, headers={"retry-after": "2"})
         return served
 

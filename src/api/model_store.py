@@ -82,6 +82,7 @@ class ModelSlot:
     current: Served | None = None
     _failures: int = 0
     _uncached: bool = False
+    _told: bool = False
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -91,6 +92,14 @@ class ModelSlot:
         name = f"model-{self.name}"
         self._thread = threading.Thread(target=self._follow, name=name, daemon=True)
         self._thread.start()
+
+    def why_none(self) -> str:
+        """Return why there is no model yet, and what to do about it."""
+        if self._told:
+            return self.source.missing
+        if self._failures:
+            return "It cannot be had just now: the log of the service says why."
+        return "Try again in a moment, or see /health/ready."
 
     def stop(self) -> None:
         """End the thread."""
@@ -114,7 +123,7 @@ class ModelSlot:
         try:
             reference = self.source.latest()
             if reference is None:
-                return self._note("absent")
+                return self._absent()
             if self.current and reference == self.current.reference:
                 return self._note("unchanged")
             contents = self.source.fetch(reference)
@@ -129,6 +138,13 @@ class ModelSlot:
             structlog.get_logger().error("looking for a model failed", exc_info=True)
             return self._note("defect", error)
         return self._note("loaded")
+
+    def _absent(self) -> bool:
+        """Say once what is missing, where nothing is served either."""
+        if not self.current and not self._told:
+            structlog.get_logger().warning("no model", slot=self.name, hint=self.source.missing)
+            self._told = True
+        return self._note("absent")
 
     def _note(self, result: str, error: Exception | None = None) -> bool:
         self.metrics.reloads.labels(self.name, result).inc()

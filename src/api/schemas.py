@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict, JsonValue
 
 MAX_TITLE, MAX_MESSAGE, MAX_BATCH = 1_000, 50_000, 1_000
@@ -34,7 +34,12 @@ class Review(_Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE], "anyOf": _NOT_EMPTY})
 
     title: str = Field("", max_length=MAX_TITLE, description="The review's title.")
-    message: str = Field("", max_length=MAX_MESSAGE, description="The review's text.")
+    message: str = Field(
+        "",
+        max_length=MAX_MESSAGE,
+        validation_alias=AliasChoices("message", "text"),
+        description="The review's text; `text` is taken too.",
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> "Review":

@@ -65,6 +65,10 @@ class Reference(Record):
 class Source(Protocol):
     """Where models are looked for."""
 
+    @property
+    def missing(self) -> str:
+        """What is not there where `latest` returns None, and what to type then."""
+
     def latest(self) -> Reference | None:
         """Return the version to serve now, or None. Raises ModelError or TrackingError."""
 
@@ -78,6 +82,13 @@ class FolderSource:
 
     folder: Path
     name: str
+
+    @property
+    def missing(self) -> str:
+        return (
+            f"There is no model in {self.folder} yet: make model-export puts the champion there, "
+            "and make demo makes one."
+        )
 
     def latest(self) -> Reference | None:
         description = self.folder / DESCRIPTION
@@ -121,6 +132,14 @@ class MlflowSource:
 
     settings: MlflowSettings
     alias: str
+
+    @property
+    def missing(self) -> str:
+        place = without_secrets(self.settings.tracking_uri)
+        return (
+            f"No version of {self.settings.model_name} has the alias {self.alias} at {place} yet: "
+            "make model-promote gives it, and make demo makes one."
+        )
 
     def latest(self) -> Reference | None:
         name = self.settings.model_name

@@ -153,9 +153,30 @@ def test_targets_that_are_named_together_run_in_turn(tmp_path: Path) -> None:
     """`make -j8 model-ingest model-validate` reads what was ingested."""
     (tmp_path / "show.mk").write_text(SHOW)
     files = ("-f", "Makefile", "-f", str(tmp_path / "show.mk"))
-    done = make(*files, "first", "second", f"PLACE={tmp_path}", MAKEFLAGS="-j8")
+    done = make(*files, "first", "second", PLACE=str(tmp_path), MAKEFLAGS="-j8")
 
     assert 0 == done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("batchs=0", "batchs= is read by no target. Did you mean batches=?"),
+        ("api_port=1", "api_port= is read by no target."),
+        ("zzz=1", "zzz= is read by no target."),
+    ],
+)
+def test_a_variable_that_nothing_reads_is_refused(word: str, said: str) -> None:
+    """A slip of the pen does not run the default instead."""
+    done = make("help", word)
+
+    assert 2 == done.returncode
+    assert said in done.stderr
+
+
+def test_settings_may_stand_on_makes_command_line() -> None:
+    """Those of the programs are passed on, whatever make knows of them."""
+    assert 0 == make("help", "REVIEWS_SEED=7", "MLFLOW_TRACKING_URI=", "PYTEST_ARGS=-x").returncode
 
 
 def test_help_lists_every_target() -> None:

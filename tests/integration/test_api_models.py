@@ -52,13 +52,17 @@ def test_no_model_is_not_ready_and_says_so(tmp_path: Path) -> None:
     """Alive, not ready, 503 with what to do; ready as soon as a model is exported."""
     (tmp_path / "model").mkdir()
     with running(tmp_path) as api:
+        until(lambda: api.looks("absent") >= 2)
         before = api.client.get("/health/ready"), api.predict(), api.client.get("/health/live")
+        said = api.said()
         put_model(tmp_path / "model", 1, "1")
         until(api.is_ready)
         after = api.predict()
 
     assert [503, 503, 200] == [answer.status_code for answer in before]
     assert "No model is loaded yet" in before[1].json()["detail"]
+    assert "make model-export" in before[1].json()["detail"]
+    assert 1 == said.count("make model-export puts the champion there")
     assert 200 == after.status_code
 
 

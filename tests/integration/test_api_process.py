@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from tests.conftest import ROOT
 from tests.integration.api_process import PROGRAM, REVIEW, ready
@@ -130,6 +131,21 @@ def test_workers_share_limits_and_end_with_their_parent(folder: Path) -> None:
 
     assert 5 == passed
     assert [] == alive
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_ends_it_with_a_sentence(folder: Path, workers: str) -> None:
+    """No traceback, and the rows are written."""
+    with ready(folder, REVIEWS_API_WORKERS=workers, REVIEWS_LOG_SECONDS="3600") as api:
+        assert api.predict().is_success
+        api.process.send_signal(signal.SIGINT)
+        api.process.wait(20)
+        said, rows = api.said(), api.rows()
+
+    assert "Traceback" not in said
+    assert "Stopped: no request was cut off" in said
+    assert 1 == len(rows)
+    assert 128 + signal.SIGINT == api.process.returncode
 
 
 def test_nothing_stays_in_the_temporary_folder(folder: Path) -> None:

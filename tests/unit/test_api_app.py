@@ -226,6 +226,21 @@ def test_below_a_path_that_a_proxy_leaves_on(folder: Path) -> None:
     assert [{"url": "/our/reviews"}] == servers
 
 
+def test_the_text_may_be_called_text(client: Client) -> None:
+    """As in every file of reviews; one name at a time."""
+    wait_ready(client)
+    said = [
+        client.post("/api/v1/predict", json={"title": REVIEW["title"], name: REVIEW["message"]})
+        for name in ("message", "text")
+    ]
+    both = client.post("/api/v1/predict", json={**REVIEW, "text": "x"})
+    batch = client.post("/api/v1/predict/batch", json={"reviews": [{"text": REVIEW["message"]}]})
+
+    assert said[0].json()["probability"] == said[1].json()["probability"]
+    assert 422 == both.status_code
+    assert 0 == batch.json()["failed"]
+
+
 def test_no_answer_sends_the_caller_to_another_host(client: Client) -> None:
     """A path with one slash too many is not found, whatever host the caller names."""
     answers = [

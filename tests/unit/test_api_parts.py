@@ -346,6 +346,8 @@ def test_the_dashboard_shows_metrics_that_exist() -> None:
 class Broken:
     """A source with a defect that nobody foresaw."""
 
+    missing = ""
+
     def __init__(self) -> None:
         self.asked = 0
 

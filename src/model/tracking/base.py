@@ -72,7 +72,10 @@ class Tracker(Protocol):
     """Where runs are recorded."""
 
     def check(self) -> None:
-        """Make sure runs can be recorded, before long work begins. Raises TrackingError."""
+        """Make sure runs can be recorded, before long work begins, and close those left open.
+
+        Raises TrackingError.
+        """
 
     def start(
         self, name: str, tags: Mapping[str, str], *, nested: bool = False

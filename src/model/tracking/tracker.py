@@ -77,6 +77,10 @@ class MlflowRun:
         return f"#/experiments/{experiment}/runs/{self.id}/artifacts/{artifact}"
 
 
+_COMPLETE_TAG = "manifest_sha256"
+"""Tag of a run that has recorded all of a step's manifest."""
+
+
 class MlflowTracker:
     """Records runs in the experiment the settings name."""
 
@@ -86,7 +90,7 @@ class MlflowTracker:
         self._experiment: str | None = None
 
     def check(self) -> None:
-        _ = self._experiment_id()
+        self._close_those_gone()
 
     def _experiment_id(self) -> str:
         if self._experiment is None:
@@ -101,8 +105,6 @@ class MlflowTracker:
     @contextmanager
     def start(self, name: str, tags: Mapping[str, str], *, nested: bool = False) -> Iterator[Run]:
         mark = uuid4().hex
-        if not nested:
-            self._close_those_gone()
         try:
             with saying_what_failed():
                 active = mlflow.start_run(
@@ -123,7 +125,9 @@ class MlflowTracker:
             query = "attributes.status = 'RUNNING'"
             for run in self._client.search_runs([self._experiment_id()], query):
                 if is_gone(run.data.tags, time.time()):
-                    self._client.set_terminated(run.info.run_id, "KILLED")
+                    complete = _COMPLETE_TAG in run.data.tags
+                    status = "FINISHED" if complete else "KILLED"
+                    self._client.set_terminated(run.info.run_id, status)
 
     def _end_begun(self, mark: str, stopped: KeyboardInterrupt) -> None:
         """End the run of a start that was stopped halfway, if the store has it already."""
@@ -155,7 +159,7 @@ class MlflowTracker:
             mlflow.end_run("FINISHED")
 
     def record_manifest(self, manifest: Manifest, files: Sequence[Path] = ()) -> None:
-        query = f"tags.manifest_sha256 = '{manifest.digest}'"
+        query = f"tags.{_COMPLETE_TAG} = '{manifest.digest}'"
         with saying_what_failed():
             known = self._client.search_runs([self._experiment_id()], query, max_results=1)
         if known:
@@ -172,7 +176,7 @@ class MlflowTracker:
             for file in (path, *files):
                 run.file(file)
             # Last: a run cut short does not count as recorded.
-            run.tags({"manifest_sha256": manifest.digest})
+            run.tags({_COMPLETE_TAG: manifest.digest})
 
 
 @contextmanager
