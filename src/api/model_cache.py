@@ -5,6 +5,7 @@ of this: where nothing can be written, that is said once, and the model is serve
 """
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -22,6 +23,8 @@ from src.model.core.redact import without_secrets
 
 _MAX_BYTES = 1 << 30
 _KILLED_SECONDS = 3600.0
+_MODEL = re.compile(r"[0-9a-f]{64}")
+_LEFT_OVER = re.compile(r"\.fetching-\w+|\.\w+\.json\.\d+\.tmp")
 
 
 class _Pointer(Record):
@@ -93,12 +96,16 @@ class ModelCache:
         self._clean()
 
     def _clean(self) -> None:
-        """Delete models that no slot uses, and what fetches that were killed have left."""
+        """Delete models that no slot uses, and what fetches that were killed have left.
+
+        Whatever else lies there is somebody else's.
+        """
         pointers = (self._pointer(path.stem) for path in self._root.glob("*.json"))
         used = {pointer.folder for pointer in pointers if pointer}
         for old in self._root.iterdir():
-            killed = old.name.startswith(".") and _age(old) > _KILLED_SECONDS
-            if killed or (old.is_dir() and old.name not in used and old.name[0] != "."):
+            unused = _MODEL.fullmatch(old.name) and old.name not in used
+            killed = _LEFT_OVER.fullmatch(old.name) and _age(old) > _KILLED_SECONDS
+            if unused or killed:
                 _remove(old)
 
 

@@ -194,6 +194,24 @@ def _result(slot: ModelSlot) -> str:
     return result
 
 
+def test_only_what_it_wrote_leaves_the_cache(registry: Registry, tmp_path: Path) -> None:
+    """In a folder that others use too, nothing of theirs is deleted, however old."""
+    model_of(1).save(tmp_path / "made", training(fingerprint="f1"))
+    cache = tmp_path / "cache"
+    theirs = [cache / name for name in (".profile", "notes", "photos/1.jpg", ".ssh/key", "a.json")]
+    ours = [cache / name for name in (f"{'0' * 64}/x", ".fetching-abc1_/x", ".champion.json.7.tmp")]
+    for path in (*theirs, *ours):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+        os.utime(path, (0, 0))
+        os.utime(path.parent, (0, 0))
+    registry.answers = honest(tmp_path / "made", with_digest=True)
+
+    assert _slot(registry, cache).look()
+    assert all(path.exists() for path in theirs)
+    assert not any(path.exists() for path in ours)
+
+
 def _gone(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
