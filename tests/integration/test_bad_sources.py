@@ -45,7 +45,7 @@ def damaged_inside() -> bytes:
         ),
         ("four_columns.csv", b'"1","a","b","c"\n' * 20, "20 wrong_number_of_columns"),
         ("labels.csv", b'"good","a","b"\n' * 20, "20 invalid_label"),
-        ("header.csv", b"stars,headline,body\n" + GOOD[:0], "1 invalid_label"),
+        ("header.csv", b"stars,headline,body\n" + GOOD[:0], "it has stars, headline, body"),
         ("excel.csv", GOOD.decode().encode("utf-16"), "UTF-16"),
         ("reviews.xlsx", b"PK", "names no known format"),
     ],

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from src.model.core.errors import SourceError
 from src.model.core.settings import SourceSettings
 from src.model.core.settings.data import WHOLE_NUMBER
 from src.model.files import rows
 from src.model.files.csv_records import Reject
 from src.model.files.readers import Block
+from src.model.files.usual_columns import refuse_missing
 
 RAW_BYTES = 65_536
 """A rejected row is kept up to this many bytes; `raw_bytes` says how long it was."""
@@ -45,15 +45,7 @@ def conform(block: Block, source: SourceSettings, extra: Sequence[str]) -> Confo
         SourceError: a needed column is missing.
     """
     given = block.rows
-    if missing := [name for name in source.columns if name not in given.columns]:
-        msg = (
-            f"The source has no column {' and '.join(missing)}; it has {', '.join(given.columns)}."
-        )
-        hint = (
-            "Name its columns with REVIEWS_COLUMN_POLARITY, REVIEWS_COLUMN_TITLE and "
-            "REVIEWS_COLUMN_TEXT."
-        )
-        raise SourceError(msg, hint=hint)
+    refuse_missing(source.columns, given.columns, "The source")
     polarity = {"negative": str(rows.NEGATIVE), "positive": str(rows.POSITIVE), "drop": "drop"}
     label = _labels(given[source.column_polarity]).alias("label")
     meaning = {value: polarity[name] for value, name in source.labels.items()}

@@ -78,6 +78,7 @@ class CsvRecords:
         self.columns = columns
         self.bytes_read = 0
         self.blank_lines = 0
+        self.first: list[str] = []
         self._stream = stream
         self._ahead: deque[bytes] = deque()
         self._number = 0
@@ -86,8 +87,8 @@ class CsvRecords:
     def header(self, expected: Collection[str]) -> list[str] | None:
         """Take the first line as a header if it names all of `expected`, in any case.
 
-        Else it is left as a row, and a record must have as many cells as there are names in
-        `expected`.
+        Else it is left as a row, its cells in `first`, and a record must have as many cells as
+        there are names in `expected`.
         """
         line = self._next()
         while line and not line.strip():
@@ -102,6 +103,7 @@ class CsvRecords:
         named = [known.get(cell.lower(), cell) for cell in cells]
         if cells and set(named) >= set(expected):
             return named
+        self.first = cells
         if line:
             self._ahead.appendleft(line)
         self._number = before

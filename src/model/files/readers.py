@@ -23,6 +23,7 @@ from src.model.files.column_names import column_names
 from src.model.files.csv_records import CsvRecords, Reject, is_too_long, read_line
 from src.model.files.sniff import HEAD_BYTES, refuse_disguised, refuse_plain
 from src.model.files.tables import open_table
+from src.model.files.usual_columns import look_like_names, refuse_missing
 
 BLOCK_ROWS, BLOCK_BYTES = 20_000, 32 << 20
 FORMATS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
@@ -141,7 +142,10 @@ def _bounded(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[l
 
 def _read_csv(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[Block]:
     records = CsvRecords(stream)
-    columns = column_names(records.header(expected) or expected, name)
+    header = records.header(expected)
+    if header is None and expected and look_like_names(records.first, len(expected)):
+        refuse_missing(expected, records.first, name)
+    columns = column_names(header or expected, name)
     done = 0
     for chunk in _bounded(records, lambda item: item.size):
         good = [record for record in chunk if not isinstance(record, Reject)]

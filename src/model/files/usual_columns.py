@@ -1,0 +1,77 @@
+"""What people call the columns of a table of reviews, to tell which settings name theirs."""
+
+from collections.abc import Iterable, Sequence
+
+from src.model.core.errors import SourceError
+
+_LABELS = (
+    "polarity label labels sentiment stars star_rating rating ratings score overall class target"
+)
+_TITLES = "title headline summary subject review_title reviewtitle heading titulo"
+_TEXTS = (
+    "text body content review review_text reviewtext review_body reviewbody message comment "
+    "comments description texto"
+)
+_USUAL = {
+    "REVIEWS_COLUMN_POLARITY": _LABELS.split(),
+    "REVIEWS_COLUMN_TITLE": _TITLES.split(),
+    "REVIEWS_COLUMN_TEXT": _TEXTS.split(),
+}
+_STARS = {"stars", "star_rating", "rating", "ratings", "score", "overall"}
+_SURE = 2
+
+
+def refuse_missing(expected: Sequence[str], given: Sequence[str], place: str) -> None:
+    """Refuse a table without the columns for label, title and text, in this order.
+
+    Raises:
+        SourceError: one is missing; the hint names the settings that fit what is there.
+    """
+    missing = [name for name in expected if name not in given]
+    if missing:
+        msg = f"{place} has no column {' and '.join(missing)}; it has {', '.join(given)}."
+        raise SourceError(msg, hint=_hint(expected, given))
+
+
+def look_like_names(cells: Sequence[str], expected: int) -> bool:
+    """Say whether the first record of a CSV file is a header, of other names than were expected.
+
+    Two usual names are no accident, and neither is one where there are other columns than expected.
+    A number is no name.
+
+    >>> look_like_names(["stars", "headline", "body"], 3), look_like_names(["1", "Good", "Text"], 3)
+    (True, False)
+    """
+    if any(cell.strip().replace(".", "", 1).isdecimal() for cell in cells):
+        return False
+    usual = {name for names in _USUAL.values() for name in names}
+    found = sum(cell.strip().lower().replace(" ", "_") in usual for cell in cells)
+    return found >= _SURE or (found == 1 and len(cells) != expected)
+
+
+def usual_settings(given: Iterable[str]) -> dict[str, str]:
+    """Return the settings that name these columns, as far as they are called what is usual.
+
+    >>> usual_settings(["Stars", "headline", "body", "created_at"])["REVIEWS_COLUMN_TITLE"]
+    'headline'
+    """
+    columns = {name.strip().lower().replace(" ", "_"): name for name in given}
+    found = {}
+    for setting, names in _USUAL.items():
+        fitting = [columns[name] for name in names if name in columns]
+        if fitting:
+            found[setting] = fitting[0]
+    label = found.get("REVIEWS_COLUMN_POLARITY", "").strip().lower()
+    return {**found, "REVIEWS_LABELS": "stars"} if label in _STARS else found
+
+
+def _hint(expected: Sequence[str], given: Sequence[str]) -> str:
+    settings = usual_settings(given)
+    own = dict(zip(_USUAL, expected, strict=False))
+    told = " ".join(f"{name}={value}" for name, value in settings.items() if own.get(name) != value)
+    if set(_USUAL) <= set(settings):
+        return f"Set {told}."
+    if told:
+        others = " and ".join(name for name in _USUAL if name not in settings)
+        return f"Perhaps {told}; name the rest with {others}."
+    return f"Name its columns with {', '.join(_USUAL)}."
