@@ -86,3 +86,20 @@ def test_a_file_without_header_is_still_one(workspace: Workspace) -> None:
     Path("own.csv").write_text('"2","Title","Text"\n' + rows)
 
     assert 0 == workspace.run("data.ingest", "--source", "own.csv").code
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_are_read_and_said(workspace: Workspace, separator: str) -> None:
+    """As spreadsheets write them in half of the world; what a file was taken for is told."""
+    path = workspace.path / f"{ord(separator)}.csv"
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, delimiter=separator)
+        writer.writerow(["polarity", "title", "text"])
+        for n in range(400):
+            writer.writerow([1 + n % 2, f'It is "{n}"', f"{TEXTS[1 - n % 2]};\t,\n{n}"])
+    result = workspace.run("data.ingest", "--source", str(path))
+
+    assert 0 == result.code, result.err
+    assert f"separated by {'tabs' if separator == chr(9) else 'semicolons'}" in result.err
+    texts = pl.read_parquet(workspace.data / "raw/train.parquet")["text"]
+    assert all(";\t,\n" in text for text in texts)

@@ -74,8 +74,9 @@ class CsvRecords:
     cells a record must have; None takes it from the header or the first good record.
     """
 
-    def __init__(self, stream: BinaryIO, columns: int | None = None) -> None:
+    def __init__(self, stream: BinaryIO, columns: int | None = None, separator: str = ",") -> None:
         self.columns = columns
+        self.separator = separator
         self.bytes_read = 0
         self.blank_lines = 0
         self.first: list[str] = []
@@ -168,7 +169,9 @@ class CsvRecords:
         if b"\0" in raw:
             raise _Broken("nul_byte")
         try:
-            cells = next(csv.reader([raw.decode("utf-8")], strict=True)) or [""]
+            cells = next(
+                csv.reader([raw.decode("utf-8")], delimiter=self.separator, strict=True)
+            ) or [""]
         except UnicodeDecodeError:
             raise _Broken("invalid_utf8") from None
         except csv.Error:

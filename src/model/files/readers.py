@@ -4,24 +4,26 @@ The rows that cannot be read come with them.
 """
 
 import gzip
-import json
 import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+import structlog
 
 from src.model.core.errors import DataError, SourceError
 from src.model.files.column_names import column_names
-from src.model.files.csv_records import CsvRecords, Reject, is_too_long, read_line
-from src.model.files.sniff import HEAD_BYTES, refuse_disguised, refuse_plain
+from src.model.files.csv_records import CsvRecords, Reject, read_line
+from src.model.files.json_cells import SCALARS, as_text, json_object
+from src.model.files.sniff import HEAD_BYTES, refuse_disguised, refuse_plain, separator_of
 from src.model.files.tables import open_table
 from src.model.files.usual_columns import look_like_names, refuse_missing
 
@@ -29,7 +31,6 @@ BLOCK_ROWS, BLOCK_BYTES = 20_000, 32 << 20
 FORMATS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 _Item = TypeVar("_Item")
 _EXACT = 2.0**53  # up to here a float is exactly its whole number
-_SCALARS = (str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,13 @@ def read_table(table: Table, expected: Sequence[str], *, as_text: bool = True) -
         yield from _read_parquet(table, as_text=as_text)
         return
     with _saying_what_broke(table.name), _opened(table) as stream:
-        refuse_disguised(stream.read(HEAD_BYTES), table.name, kind)
+        head = stream.read(HEAD_BYTES)
+        refuse_disguised(head, table.name, kind)
         stream.seek(0)
-        yield from (_read_csv if kind == ".csv" else _read_jsonl)(stream, table.name, expected)
+        if kind == ".csv":
+            yield from _read_csv(stream, table.name, expected, separator_of(head))
+        else:
+            yield from _read_jsonl(stream, table.name, expected)
 
 
 @contextmanager
@@ -140,8 +145,18 @@ def _bounded(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[l
         yield block
 
 
-def _read_csv(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[Block]:
-    records = CsvRecords(stream)
+@cache
+def _tell(name: str, separator: str) -> None:
+    """Say once what a file was taken for."""
+    structlog.get_logger().info(f"cells are separated by {separator}", table=name)
+
+
+def _read_csv(
+    stream: BinaryIO, name: str, expected: Sequence[str], separator: str
+) -> Iterator[Block]:
+    if separator != ",":
+        _tell(name, "tabs" if separator == "\t" else "semicolons")
+    records = CsvRecords(stream, separator=separator)
     header = records.header(expected)
     if header is None and expected and look_like_names(records.first, len(expected)):
         refuse_missing(expected, records.first, name)
@@ -170,7 +185,7 @@ def _read_jsonl(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterato
     for lines in _bounded(iter(lambda: read_line(stream), b""), len):
         numbers, objects, rejects = [], [], []
         for number, line in enumerate(lines, number + 1):  # noqa: B020 - counts on across blocks
-            parsed = _json_object(line, expected) if line.strip() else None
+            parsed = json_object(line, expected) if line.strip() else None
             if isinstance(parsed, str):
                 rejects.append(Reject(number, parsed, line.rstrip()))
             elif parsed is not None:
@@ -178,53 +193,18 @@ def _read_jsonl(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterato
                 objects.append(parsed)
         if not columns:  # the first block decides which columns the source has
             entries = (entry for found in objects for entry in found.items())
-            seen = dict.fromkeys(key for key, cell in entries if isinstance(cell, _SCALARS))
+            seen = dict.fromkeys(key for key, cell in entries if isinstance(cell, SCALARS))
             columns = list(dict.fromkeys([*(name for name in expected if name in seen), *seen]))
             names = column_names(columns, name)
         ignored = sorted({key for found in objects for key in found} - set(columns))
         data = {
-            called: pl.Series(called, [_as_text(found.get(key)) for found in objects], pl.String)
+            called: pl.Series(called, [as_text(found.get(key)) for found in objects], pl.String)
             for called, key in zip(names, columns, strict=True)
         }
         at = pl.Series(numbers, dtype=pl.UInt64)
         yield Block(pl.DataFrame(data), at, rejects, sum(map(len, lines)), ignored, objects)
     if number == 0:
         raise _empty(name)
-
-
-def _json_object(line: bytes, expected: Sequence[str]) -> dict[str, Any] | str:
-    """Return the object on a line, or the reason why there is none that can be used."""
-    if is_too_long(line):
-        return "line_too_long"
-    try:
-        parsed = json.loads(line, parse_constant=_no_constant)
-        line.decode("utf-8")
-        # This finds lone surrogates, which are no text.
-        # …and numbers beyond float64, which would be written as Infinity: no JSON.
-        json.dumps(parsed, ensure_ascii=False, allow_nan=False).encode("utf-8")
-    except UnicodeError:
-        return "invalid_utf8"
-    except (ValueError, RecursionError):
-        return "malformed_json"
-    if not isinstance(parsed, dict):
-        return "malformed_json"
-    usable = all(isinstance(parsed.get(name), _SCALARS) for name in expected)
-    return parsed if usable else "not_text"
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _as_text(value: object) -> str | None:
-    """Return a cell as text; a list or an object in a column of text as its JSON."""
-    if value is None:
-        return None
-    if not isinstance(value, _SCALARS):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _read_parquet(table: Table, *, as_text: bool) -> Iterator[Block]:

@@ -33,7 +33,7 @@ _LFS = b"version https://git-lfs"
 _PAGE = re.compile(rb"<(!doctype html|html|head|body|\?xml)", re.IGNORECASE)
 _ARRAY = re.compile(rb"\[\s*[\[{\]]")
 _QUOTED = re.compile(rb'"[^"]*"')
-_SEPARATORS = ((b"\t", 1, "tab separated"), (b";", 2, "separated by semicolons"))
+_SEPARATORS = ((b"\t", 1), (b";", 2))
 _MOST_LINES = 20
 _MANY, _OFTEN = 2, 0.1  # so many lines, and such a share of all, are no accident in a row
 
@@ -69,8 +69,8 @@ def refuse_disguised(head: bytes, name: str, kind: str) -> None:
 def disguise(head: bytes, kind: str) -> Disguise | None:
     r"""Return what the first bytes really are, or None where nothing speaks against `kind`.
 
-    >>> disguise(b"polarity\ttitle\ttext\n", ".csv").what
-    'tab separated'
+    >>> disguise(b'{"title": "x"}\n', ".csv").what
+    'JSON Lines'
     >>> disguise(b"polarity,title,text\n", ".csv") is None
     True
     """
@@ -105,7 +105,7 @@ def _other_table(text: bytes, lines: Sequence[bytes], kind: str) -> Disguise | N
     if kind == ".csv":
         if lines and objects == len(lines[:_MOST_LINES]):
             return Disguise("JSON Lines", "Give it the ending .jsonl.")
-        return _other_separator(lines[:_MOST_LINES])
+        return None
     if lines and not objects and text.startswith(b"{"):
         hint = "Write one object a line: jq -c . IN > OUT.jsonl."
         return Disguise("one JSON document over several lines", hint)
@@ -123,15 +123,24 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _other_separator(lines: Sequence[bytes]) -> Disguise | None:
-    """Return another separator than the comma that every line has equally often."""
-    bare = [_QUOTED.sub(b"", line) for line in lines]
+def separator_of(head: bytes) -> str:
+    r"""Return what stands between the cells of a CSV file, told by its first bytes.
+
+    That is the comma, unless every line has as many tabs, or at least two semicolons, and commas
+    are not what all lines have equally often.
+
+    >>> separator_of(b"polarity;title;text\n1;Bad;It broke\n")
+    ';'
+    """
+    text = _QUOTED.sub(b"", head.removeprefix(b"\xef\xbb\xbf").lstrip())
+    lines = text.splitlines()[: -1 if len(head) >= HEAD_BYTES else None]
+    bare = [line for line in lines if line.strip(b" ")][:_MOST_LINES]
     if not bare or _often(bare, b",") > 0:
-        return None
-    for separator, least, what in _SEPARATORS:
+        return ","
+    for separator, least in _SEPARATORS:
         if _often(bare, separator) >= least:
-            return Disguise(what, "Save it with commas between the cells, texts in quotes.")
-    return None
+            return separator.decode()
+    return ","
 
 
 def _often(lines: Sequence[bytes], separator: bytes) -> int:
