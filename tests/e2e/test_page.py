@@ -135,11 +135,13 @@ def test_a_file_is_judged_and_comes_back(page: Page, tmp_path: Path) -> None:
     with target.open(newline="", encoding="utf-8") as file:
         head, *scored = csv.reader(file)
 
-    assert ["id", "title", "message", "label", "probability", "model_version", "error"] == head
+    added = ["label", "probability", "abstained", "model_version", "error"]
+    assert ["id", "title", "message", *added] == head
     assert rows == [row[:3] for row in scored]
     assert "700 of 700 rows judged, 1 could not be" in page.inner_text("#batchtext")
-    assert "both empty" in scored[6][6]
-    assert ["1"] * 699 == [row[5] for n, row in enumerate(scored) if n != 6]
+    assert "both empty" in scored[6][7]
+    assert ["1"] * 699 == [row[6] for n, row in enumerate(scored) if n != 6]
+    assert {"true", "false"} >= {row[5] for n, row in enumerate(scored) if n != 6}
     assert all(
         row[3] in {"negative", "positive"} and 0 <= float(row[4]) <= 1
         for n, row in enumerate(scored)

@@ -163,12 +163,15 @@ def test_a_fault_of_s3_is_outlived_or_mended_by_the_same_command(
         tried = [(kind, rng.randint(1, requests)) for kind in rng.sample(FAULTS, 2)]
     for kind, at in tried:
         place.put_back(start)
-        code, said = ended(forked, workspace, place.server, words, Fault(kind, at))
+        fault = Fault(kind, at)
+        code, said = ended(forked, workspace, place.server, words, fault)
         again, later = (0, "")
         if code != 0:  # what ended well needs no mending
             again, later = ended(forked, workspace, place.server, words, Fault())
         now = normals(place.objects())
-        fine = code == -9 if kind == "killed" else code in {0, 5} and "Traceback" not in said
+        fine = code in {0, 5} and "Traceback" not in said
+        if kind == "killed" and fault.seen >= at:  # leases are renewed as time goes by, not always
+            fine = code == -9
         if not fine or again != 0 or now != expected:
             odd = [key for key in now.keys() | expected.keys() if now.get(key) != expected.get(key)]
             broken.append((kind, at, code, again, sorted(odd), said[-400:], later[-300:]))

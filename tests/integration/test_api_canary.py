@@ -149,6 +149,7 @@ def test_a_challenger_without_a_champion_is_no_model(both: Path) -> None:
     (both / "model/model.json").rename(both / "away.json")
     with running(both, REVIEWS_API_CHALLENGER="canary", REVIEWS_API_CANARY_SHARE="1") as api:
         until(lambda: api.metric("reviews_model", slot="challenger", version="2") == 1)
+        until(lambda: api.looks("absent") >= 2)
         asked = [api.client.get("/api/v1/model"), api.predict(), api.batch(REVIEWS[:3])]
         ready = api.client.get("/health/ready")
         (both / "away.json").rename(both / "model/model.json")
@@ -165,7 +166,8 @@ def test_a_challenger_without_a_champion_is_no_model(both: Path) -> None:
             "type": "about:blank",
             "title": "Service Unavailable",
             "status": 503,
-            "detail": "No model is loaded yet. Try again in a moment, or see /health/ready.",
+            "detail": f"No model is loaded yet. There is no model in {both / 'model'} yet: make "
+            "model-export puts the champion there, and make demo makes one.",
             "request_id": answer.headers["x-request-id"],
         } == answer.json()
     assert (503, {"status": "not ready"}) == (ready.status_code, ready.json())
