@@ -34,7 +34,7 @@ def damaged_inside() -> bytes:
     [
         ("cut.zip", archive(train_csv=GOOD * 50)[:-300], "damaged or cut short"),
         ("flipped.zip", damaged_inside(), "damaged or cut short"),
-        ("other.zip", archive(reviews_csv=GOOD), ".parquet); it holds reviews.csv"),
+        ("other.zip", archive(a_csv=GOOD, b_csv=GOOD), "no train.csv; it holds a.csv, b.csv"),
         ("two.zip", archive(train_csv=GOOD, train_jsonl=b"{}"), "which one is meant?"),
         ("empty.csv", b"", "is empty"),
         ("empty.zip", archive(train_csv=b"", test_csv=GOOD), "is empty"),
@@ -46,7 +46,7 @@ def damaged_inside() -> bytes:
         ("four_columns.csv", b'"1","a","b","c"\n' * 20, "20 wrong_number_of_columns"),
         ("labels.csv", b'"good","a","b"\n' * 20, "20 invalid_label"),
         ("header.csv", b"stars,headline,body\n" + GOOD[:0], "it has stars, headline, body"),
-        ("excel.csv", GOOD.decode().encode("utf-16"), "UTF-16"),
+        ("excel.csv", GOOD.decode().encode("utf-16-le"), "UTF-16"),
         ("reviews.xlsx", b"PK", "names no known format"),
     ],
 )  # fmt: skip

@@ -1,8 +1,13 @@
 """Reviews as people have them: what a message says to set is what makes them read."""
 
+import bz2
 import csv
+import gzip
+import io
 import json
 import re
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -28,7 +33,7 @@ def table(names: list[str], rows: int = 400) -> list[dict[str, object]]:
     "names",
     [
         ["stars", "headline", "body", "category", "created_at"],
-        ["label", "title", "content"],
+        ["label", "headline", "content"],
         ["Rating", "Summary", "Review Text"],
         ["overall", "summary", "reviewText"],
     ],
@@ -103,3 +108,154 @@ def test_other_separators_are_read_and_said(workspace: Workspace, separator: str
     assert f"separated by {'tabs' if separator == chr(9) else 'semicolons'}" in result.err
     texts = pl.read_parquet(workspace.data / "raw/train.parquet")["text"]
     assert all(";\t,\n" in text for text in texts)
+
+
+def lines_of_fasttext(rows: int = 400) -> bytes:
+    """Lines as the distribution for fastText has them; the first two have no title, or a colon."""
+    lines = ["__label__2 I love it", "__label__1 Bad: it broke: twice"]
+    lines += [
+        f"__label__{1 + n % 2} Title {n}: {TEXTS[1 - n % 2]}, number {n}" for n in range(rows - 2)
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "/").replace("_", "."), content)
+    return buffer.getvalue()
+
+
+def kaggle_csv(rows: int = 400) -> bytes:
+    reviews = (f'"{1 + n % 2}","Title {n}","{TEXTS[1 - n % 2]}, {n}"\n' for n in range(rows))
+    return "".join(reviews).encode()
+
+
+def json_lines(rows: int = 400) -> bytes:
+    found = table(["polarity", "title", "text"], rows)
+    return "".join(json.dumps(row | {"polarity": 1 + n % 2}) + "\n" for n, row in enumerate(found)
+    ).encode()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("train.ft.txt", lines_of_fasttext, "read as fastText"),
+        ("train.ft.txt.bz2", lambda: bz2.compress(lines_of_fasttext()), "read as fastText"),
+        ("train.ft.txt.gz", lambda: gzip.compress(lines_of_fasttext()), "read as fastText"),
+        ("reviews.csv", lines_of_fasttext, "read as fastText"),
+        ("archive.zip", lambda: zipped(train_ft_txt_bz2=bz2.compress(lines_of_fasttext())), "fast"),
+        ("reviews.csv.bz2", lambda: bz2.compress(kaggle_csv()), "Ingested"),
+        ("reviews.csv", lambda: gzip.compress(kaggle_csv()), "read through gz"),
+        ("reviews.csv", lambda: kaggle_csv().decode().encode("utf-16"), "read as UTF-16"),
+        ("reviews.txt", lambda: kaggle_csv().replace(b'","', b'"\t"'), "separated by tabs"),
+        ("reviews.tsv", lambda: kaggle_csv().replace(b'","', b'"\t"'), "separated by tabs"),
+        ("reviews.csv", json_lines, "read as JSON Lines"),
+        ("reviews.json", json_lines, "Ingested"),
+        ("reviews.json.gz", lambda: gzip.compress(json_lines()), "Ingested"),
+        ("archive.zip", lambda: zipped(folder__train_csv=kaggle_csv()), "Ingested"),
+        ("archive.zip", lambda: zipped(folder__reviews_csv=kaggle_csv(), readme_md=b"x"), "Ingest"),
+    ],
+)
+def test_the_formats_people_have_are_read_for_what_they_are(
+    workspace: Workspace, name: str, content: Callable[[], bytes], said: str
+) -> None:
+    """By content, whatever they are called; what a file was taken for is said, and no row lost."""
+    Path(name).write_bytes(content())
+    result = workspace.run("data.ingest", "--source", name)
+
+    assert 0 == result.code, result.err
+    assert said in result.err + result.out
+    frame = pl.concat(pl.read_parquet(workspace.data / f"raw/{split}.parquet")
+                      for split in ("train", "test"))  # fmt: skip
+    assert 400 == frame.height
+    assert {1: 200, 2: 200} == dict(frame["polarity"].value_counts().iter_rows())
+
+
+def test_where_a_title_ends_in_lines_of_fasttext(workspace: Workspace) -> None:
+    """At the first colon that a blank follows; broken lines are set aside with their reason."""
+    odd = b"no label: at all\n__label__1 __label__2 two: labels\n__label__7 Odd: one\n\n"
+    Path("a.txt").write_bytes(lines_of_fasttext() + b"__label__1 caf\xe9: x\n" + odd)
+    Path("b.txt").write_bytes(b"\xef\xbb\xbf" + lines_of_fasttext())
+
+    assert 0 == workspace.run("data.ingest", "--source", "b.txt").code
+    counts = workspace.ok("data.ingest", "--source", "a.txt")
+    assert {"invalid_label": 3, "invalid_utf8": 1} == counts["quarantined"]
+    titles = dict(
+        pl.concat(
+            pl.read_parquet(workspace.data / f"raw/{split}.parquet") for split in ("train", "test")
+        ).select("text", "title").iter_rows()
+    )  # fmt: skip
+    assert ("", "Bad") == (titles["I love it"], titles["it broke: twice"])
+
+
+def test_a_spreadsheets_utf16_loses_only_the_row_that_is_damaged(workspace: Workspace) -> None:
+    """Half a surrogate and half a character at the end cost the rows they stand in."""
+    good, bad = kaggle_csv().decode(), '"1","half \ud83d","x"\n'
+    content = (good + bad + '"2","last","cut').encode("utf-16", "surrogatepass") + b"\x41"
+    Path("a.csv").write_bytes(content)
+    counts = workspace.ok("data.ingest", "--source", "a.csv")
+
+    assert 400 == counts["train"] + counts["test"]
+    assert {"invalid_utf8": 1, "unbalanced_quotes": 1} == counts["quarantined"]
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_amazon_polarity_is_recognised(workspace: Workspace, shards: int) -> None:
+    """Hugging Face's distribution, as it is downloaded: shards in a folder, labels of 0 and 1."""
+    folder = workspace.path / "amazon_polarity/amazon_polarity"
+    folder.mkdir(parents=True)
+    frame = pl.DataFrame(table(["label", "title", "content"], 300))
+    for n in range(shards):
+        part = frame[n * 300 // shards : (n + 1) * 300 // shards]
+        part.write_parquet(folder / f"train-{n:05}-of-{shards:05}.parquet")
+    frame.with_columns(title=pl.lit("Test")).write_parquet(folder / "test-00000-of-00001.parquet")
+    result = workspace.run("data.ingest", "--source", "amazon_polarity")
+
+    assert 0 == result.code, result.err
+    assert "taken for amazon_polarity" in result.err
+    read = pl.read_parquet(workspace.data / "raw/train.parquet")
+    assert frame["content"].to_list() == read["text"].to_list()
+    assert (frame["label"] + 1).to_list() == read["polarity"].to_list()
+    assert 300 == pl.read_parquet(workspace.data / "raw/test.parquet").height
+
+
+def test_settings_are_not_overruled_by_a_distribution(workspace: Workspace) -> None:
+    """Who names the columns means them."""
+    pl.DataFrame(table(["label", "title", "content"])).write_parquet("own.parquet")
+    workspace.set(REVIEWS_COLUMN_TEXT="content")
+    result = workspace.run("data.ingest", "--source", "own.parquet")
+
+    assert 3 == result.code
+    assert "has no column polarity" in result.err
+
+
+def test_a_missing_shard_is_missed(workspace: Workspace) -> None:
+    """Half a data set is no data set; lines of a second shard count on from the first."""
+    Path("whole").mkdir()
+    for n in range(2):
+        (Path("whole") / f"train-{n:05}-of-00002.csv").write_bytes(kaggle_csv() + b"broken\n")
+    counts = workspace.ok("data.ingest", "--source", "whole")
+    lines = pl.read_parquet(workspace.data / "raw/quarantine.parquet")["line"]
+    Path("whole/train-00000-of-00002.csv").unlink()
+    result = workspace.run("data.ingest", "--source", "whole")
+
+    assert (802, [401, 802]) == (counts["rows_in"], lines.to_list())
+    assert 3 == result.code
+    assert "not all shards" in result.err
+
+
+def test_a_table_with_other_columns_is_not_fetched_anew(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its copy waits for the settings that the message names."""
+    from src.model.core.errors import SourceError
+    from src.model.data.sources.files import Source
+    from src.model.files.readers import table_at
+
+    Path("own.csv").write_text("stars,headline,body\n" + "5,Good,Really good\n" * 9)
+    own = Source((table_at(Path("own.csv")),), (), (Path("own.csv"),), fetched=True)
+    with pytest.raises(SourceError):
+        next(own.blocks(own.train[0], ("polarity", "title", "text")))
+    assert Path("own.csv").exists()

@@ -1,8 +1,8 @@
 """Ingest: any source of reviews -> raw/train.parquet, raw/test.parquet and raw/quarantine.parquet.
 
-Sources: kaggle:owner/name, a local zip, csv, csv.gz, jsonl, parquet or folder, https://, s3://, or
-synthetic:ROWS@SEED (generated reviews, for trying things out). Rows that cannot be used are set
-aside with a reason.
+Sources: kaggle:owner/name, a local file (CSV, JSON Lines, fastText lines, Parquet), a folder or zip
+of them, https://, s3://, or synthetic:ROWS@SEED (generated reviews, for trying things out). Rows
+that cannot be used are set aside with a reason.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
+import structlog
 
 from src.model import command
 from src.model.command import Outcome, Result
@@ -32,6 +33,7 @@ from src.model.files.layout import QUARANTINE, RAW_MANIFEST, RAW_TEST, RAW_TRAIN
 from src.model.files.lineage import step_code
 from src.model.files.manifest import Inputs, run_once
 from src.model.files.tables import TableWriter, table_writer
+from src.model.files.usual_columns import MissingColumns, distribution, refuse_missing
 
 Part = tuple[str, pl.DataFrame, pl.DataFrame]
 """(split, reviews, quarantined rows)"""
@@ -82,7 +84,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         def work(replacing: Callable[[], None]) -> tuple[tuple[str, ...], IngestCounts]:
             with context.progress("Ingesting") as advance:
                 tally = _write(context, feed, advance, replacing)
-                return (RAW_TRAIN, RAW_TEST, QUARANTINE), tally.counts(settings.source.labels)
+                return (RAW_TRAIN, RAW_TEST, QUARANTINE), tally.counts(feed.labels)
 
         inputs = Inputs("ingest", feed.parameters, feed.parents, step_code("ingest"))
         now, skipped = run_once(context.storage, RAW_MANIFEST, inputs, work, force=args.force)
@@ -98,6 +100,7 @@ class _Feed:
 
     parameters: dict[str, Any]
     parents: dict[str, str]
+    labels: Mapping[str, str]
     extra: Sequence[str]
     parts: Callable[[Tally, Advance], Iterator[Part]]
 
@@ -106,10 +109,11 @@ def _open(spec: str, settings: Settings, advance: Advance) -> _Feed:
     if spec.startswith("synthetic:"):
         recipe = synthetic.parse(spec)
         return _Feed(
-            {"source": spec}, {}, synthetic.EXTRA, lambda _, advance: _generated(recipe, advance)
-        )
+            {"source": spec}, {}, settings.source.labels, synthetic.EXTRA,
+            lambda _, advance: _generated(recipe, advance),
+        )  # fmt: skip
     source = open_source(spec, settings, advance)
-    reading = settings.source
+    reading, extra = _columns(source, settings.source)
     parameters = {
         "source": shown(spec),
         "columns": list(reading.columns),
@@ -117,31 +121,39 @@ def _open(spec: str, settings: Settings, advance: Advance) -> _Feed:
         "max_field_bytes": reading.max_field_bytes,
         "test_share": None if source.test else reading.test_share,
     }
-    extra = _extra_columns(source, reading)
     parents = {path.name: sha256(path) for path in source.files}
 
     def parts(tally: Tally, advance: Advance) -> Iterator[Part]:
         return _parts(source, reading, extra, tally, advance)
 
-    return _Feed(parameters, parents, extra, parts)
+    return _Feed(parameters, parents, reading.labels, extra, parts)
 
 
-def _extra_columns(source: Source, reading: SourceSettings) -> list[str]:
-    """Return the columns of the train table's first block that are carried along as text.
+def _columns(source: Source, reading: SourceSettings) -> tuple[SourceSettings, list[str]]:
+    """Return how the source is read, and the columns of its first block that are carried along.
 
-    A rating is, a polarity is not.
+    A rating is, a polarity is not. Where nothing is set and the columns are those of a known
+    distribution, its names and labels are taken, and that is said.
     """
-    block = next(iter(source.blocks(source.train, reading.columns)))
+    try:
+        given = next(source.blocks(source.train[0], reading.columns)).rows.columns
+        refuse_missing(reading.columns, given, "The source")
+    except MissingColumns as error:
+        known = distribution(error.given) if reading.is_default else None
+        if known is None:
+            raise
+        name, _, _ = known
+        structlog.get_logger().info(f"taken for {name}", columns=", ".join(error.given))
+        reading, given = reading.reading(*known[1:]), list(error.given)
     taken = {reading.column_title, reading.column_text, *rows.COLUMNS}
-    return [name for name in block.rows.columns if name not in taken]
+    return reading, [name for name in given if name not in taken]
 
 
 def _parts(
     source: Source, reading: SourceSettings, extra: Sequence[str], tally: Tally, advance: Advance
 ) -> Iterator[Part]:
-    total = (source.train.size or 0) + ((source.test.size or 0) if source.test else 0)
-    for split, table in (("train", source.train), ("test", source.test)):
-        for block in source.blocks(table, reading.columns) if table else ():
+    for split in ("train", "test"):
+        for block in source.split(split, reading.columns):
             missing = [name for name in extra if name not in block.rows.columns]
             filled = block.rows.with_columns(
                 pl.lit(None, pl.String).alias(name) for name in missing
@@ -151,7 +163,7 @@ def _parts(
             kept, aside, labels = conform(replace(block, rows=filled), reading, extra)
             tally.seen.add(labels, dict(kept["polarity"].value_counts().iter_rows()))
             aside = aside.with_columns(split=pl.lit(split))
-            advance(block.bytes_read, total or None)
+            advance(block.bytes_read, source.size)
             yield split, kept, aside
 
 
@@ -189,9 +201,9 @@ def _write(context: Context, feed: _Feed, advance: Advance, replacing: Callable[
                 else:
                     _divide(kept, holds_out, train, test)
         tally.kept.update({"train": train.rows, "test": test.rows})
-        tally.seen.refuse_misread(context.settings.source.labels)
+        tally.seen.refuse_misread(feed.labels)
         _refuse_nothing(tally, feed, aside_path)
-        tally.seen.refuse_one_sided(context.settings.source.labels)
+        tally.seen.refuse_one_sided(feed.labels)
         replacing()
     return tally
 

@@ -3,32 +3,31 @@
 The rows that cannot be read come with them.
 """
 
-import gzip
-import lzma
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-import structlog
 
 from src.model.core.errors import DataError, SourceError
 from src.model.files.column_names import column_names
 from src.model.files.csv_records import CsvRecords, Reject, read_line
+from src.model.files.fasttext_lines import FASTTEXT_COLUMNS, fasttext_review
 from src.model.files.json_cells import SCALARS, as_text, json_object
-from src.model.files.sniff import HEAD_BYTES, refuse_disguised, refuse_plain, separator_of
+from src.model.files.opened import PACKED, opened, tell, without_packing
+from src.model.files.sniff import HEAD_BYTES, kind_of, refuse_disguised, separator_of
 from src.model.files.tables import open_table
 from src.model.files.usual_columns import look_like_names, refuse_missing
 
 BLOCK_ROWS, BLOCK_BYTES = 20_000, 32 << 20
-FORMATS = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+_TEXT = dict.fromkeys((".csv", ".tsv", ".txt"), ".csv")
+_TEXT |= dict.fromkeys((".jsonl", ".ndjson", ".json"), ".jsonl")
+_KINDS = _TEXT | {".parquet": ".parquet"}
+FORMATS = f"{', '.join(_TEXT)} (each also with {' or '.join(PACKED)}) and .parquet"
+"""The endings of names that can be read, for people."""
 _Item = TypeVar("_Item")
 _EXACT = 2.0**53  # up to here a float is exactly its whole number
 
@@ -37,7 +36,7 @@ _EXACT = 2.0**53  # up to here a float is exactly its whole number
 class Table:
     """A table somewhere: how people call it and how to open its bytes as they are stored.
 
-    `size` is that of the table in bytes, where it is known: not of one that is gzipped.
+    `size` is that of the table in bytes, where it is known: not of one that is compressed.
     """
 
     name: str
@@ -47,12 +46,11 @@ class Table:
 
     @property
     def format(self) -> str:
-        """The ending that names the format. Raises SourceError for an unknown one."""
-        for ending in FORMATS:
-            if self.name.lower().endswith(ending):
-                return ending
+        """`.csv`, `.jsonl` or `.parquet`, by the ending. Raises SourceError for an unknown one."""
+        if found := format_of(self.name):
+            return found
         msg = f"{self.name}: the ending names no known format."
-        raise SourceError(msg, hint=f"Known are {', '.join(FORMATS)} and a .zip or folder of them.")
+        raise SourceError(msg, hint=f"Known are {FORMATS}, and a .zip or folder of them.")
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,33 @@ class Block:
     ignored: Sequence[str] = ()
     objects: Sequence[Mapping[str, Any]] = ()
 
+    @property
+    def last_line(self) -> int:
+        """The last line of which the block has something, 0 where it has nothing."""
+        rejected = (reject.line for reject in self.rejects)
+        return max(cast("int", self.lines.max() or 0), *rejected, 0)
+
+    def after(self, lines: int) -> "Block":
+        """Return the block with its lines counted on from so many."""
+        moved = [replace(reject, line=reject.line + lines) for reject in self.rejects]
+        return replace(self, lines=self.lines + lines, rejects=moved) if lines else self
+
+
+def format_of(name: str) -> str | None:
+    """Return `.csv`, `.jsonl` or `.parquet` for the name of a table, None for any other.
+
+    >>> format_of("train.ft.txt.bz2"), format_of("reviews.parquet.gz")
+    ('.csv', None)
+    """
+    plain = without_packing(name)
+    found = _KINDS.get(Path(plain).suffix)
+    return None if found == ".parquet" and plain != name.lower() else found
+
 
 def table_at(path: Path) -> Table:
     """Return the table in a local file."""
-    zipped = path.name.lower().endswith(".gz")
-    return Table(path.name, lambda: path.open("rb"), None if zipped else path.stat().st_size, path)
+    size = None if path.name.lower().endswith(PACKED) else path.stat().st_size
+    return Table(path.name, lambda: path.open("rb"), size, path)
 
 
 def read_table(table: Table, expected: Sequence[str], *, as_text: bool = True) -> Iterator[Block]:
@@ -87,44 +107,23 @@ def read_table(table: Table, expected: Sequence[str], *, as_text: bool = True) -
     Raises:
         SourceError: empty, truncated, or not what its ending says.
     """
-    kind = table.format.removesuffix(".gz")
-    if kind == ".parquet":
+    if table.format == ".parquet":
         yield from _read_parquet(table, as_text=as_text)
         return
-    with _saying_what_broke(table.name), _opened(table) as stream:
+    with opened(table.name, table.open) as stream:
         head = stream.read(HEAD_BYTES)
+        kind = kind_of(head, table.format)
         refuse_disguised(head, table.name, kind)
         stream.seek(0)
-        if kind == ".csv":
+        if kind == ".ft":
+            tell(table.name, "read as fastText: label, title up to the first colon, text")
+            yield from _read_fasttext(stream, expected)
+        elif kind == ".csv":
             yield from _read_csv(stream, table.name, expected, separator_of(head))
         else:
+            if table.format != kind:
+                tell(table.name, "read as JSON Lines")
             yield from _read_jsonl(stream, table.name, expected)
-
-
-@contextmanager
-def _opened(table: Table) -> Iterator[BinaryIO]:
-    """Open a table's content, through gzip where its name ends in .gz."""
-    with table.open() as stored:
-        if not table.name.lower().endswith(".gz"):
-            yield stored
-            return
-        refuse_plain(stored.read(HEAD_BYTES), table.name)
-        stored.seek(0)
-        with gzip.open(stored) as stream:
-            yield cast("BinaryIO", stream)
-
-
-@contextmanager
-def _saying_what_broke(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
-        msg = f"{name} is damaged or cut short: {error}."
-        raise SourceError(msg, hint="Download or copy it again; nothing of it was kept.") from error
-    except (RuntimeError, NotImplementedError, OSError) as error:
-        # Two are zipfile's: a password, a compression it lacks.
-        msg = f"{name} cannot be read: {error}."
-        raise SourceError(msg, hint="Unpack it and pass the files.") from error
 
 
 def _empty(name: str) -> SourceError:
@@ -145,17 +144,11 @@ def _bounded(items: Iterable[_Item], size: Callable[[_Item], int]) -> Iterator[l
         yield block
 
 
-@cache
-def _tell(name: str, separator: str) -> None:
-    """Say once what a file was taken for."""
-    structlog.get_logger().info(f"cells are separated by {separator}", table=name)
-
-
 def _read_csv(
     stream: BinaryIO, name: str, expected: Sequence[str], separator: str
 ) -> Iterator[Block]:
     if separator != ",":
-        _tell(name, "tabs" if separator == "\t" else "semicolons")
+        tell(name, f"cells are separated by {'tabs' if separator == chr(9) else 'semicolons'}")
     records = CsvRecords(stream, separator=separator)
     header = records.header(expected)
     if header is None and expected and look_like_names(records.first, len(expected)):
@@ -176,6 +169,22 @@ def _read_csv(
         done = records.bytes_read
     if not done:
         raise _empty(name)
+
+
+def _read_fasttext(stream: BinaryIO, expected: Sequence[str]) -> Iterator[Block]:
+    columns = expected if len(expected) == len(FASTTEXT_COLUMNS) else FASTTEXT_COLUMNS
+    number = 0
+    for lines in _bounded(iter(lambda: read_line(stream), b""), len):
+        numbers, cells, rejects = [], [], []
+        for number, line in enumerate(lines, number + 1):  # noqa: B020 - counts on across blocks
+            found = fasttext_review(line) if line.strip() else None
+            if isinstance(found, str):
+                rejects.append(Reject(number, found, line.rstrip()))
+            elif found is not None:
+                numbers.append(number)
+                cells.append(found)
+        rows = pl.DataFrame(cells, dict.fromkeys(columns, pl.String), orient="row")
+        yield Block(rows, pl.Series(numbers, dtype=pl.UInt64), rejects, sum(map(len, lines)))
 
 
 def _read_jsonl(stream: BinaryIO, name: str, expected: Sequence[str]) -> Iterator[Block]:

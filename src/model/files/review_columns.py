@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from src.model.core.errors import DataError
 from src.model.core.settings import SourceSettings
-from src.model.files.readers import BLOCK_ROWS
+from src.model.files.readers import BLOCK_ROWS, format_of
 
 ADDED = (
     pa.field("label", pa.large_string()),
@@ -98,7 +98,7 @@ def _one_of(names: Sequence[str], columns: Sequence[str], place: Path) -> str | 
 
 def _others(columns: Sequence[str], place: Path) -> str:
     """Return what a table has instead; of CSV only how much, it may be somebody's review."""
-    if ".csv" in place.suffixes[-2:]:
+    if format_of(place.name) == ".csv":
         return f": its first line, {len(columns)} cells, is taken for the header"
     return f"; it has {', '.join(columns) or 'none'}"
 

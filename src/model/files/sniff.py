@@ -14,21 +14,22 @@ from src.model.core.errors import SourceError
 HEAD_BYTES = 1 << 16
 """So much of a file is looked at."""
 
-_GZIP = b"\x1f\x8b"
+GZIP, BZIP2 = b"\x1f\x8b", b"BZh"
 _MAGIC = (
-    (_GZIP, "gzip", "Give it an ending in .gz."),
+    (GZIP, "gzip", "Decompress it (gunzip)."),
     (b"PK\x03\x04", "a zip archive or a spreadsheet", "Name it .zip, or save the sheet as CSV."),
     (b"PAR1", "Parquet", "Give it the ending .parquet."),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "Save the sheet as CSV, in UTF-8."),
     (b"%PDF", "a PDF", "Export the table that is in it as CSV."),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "Decompress it (zstd -d)."),
     (b"\xfd7zXZ", "compressed with xz", "Decompress it (xz -d)."),
-    (b"BZh", "compressed with bzip2", "Decompress it (bzip2 -d)."),
+    (BZIP2, "compressed with bzip2", "Decompress it (bzip2 -d)."),
     (b"7z\xbc\xaf", "a 7-Zip archive", "Unpack it."),
     (b"SQLite format 3\0", "a SQLite database", "Export the table as CSV."),
     (b"ARROW1", "an Arrow file", "Write it as Parquet."),
 )
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+UTF_16, UTF_32 = (b"\xff\xfe", b"\xfe\xff"), (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
+FASTTEXT_LABEL = b"__label__"
 _LFS = b"version https://git-lfs"
 _PAGE = re.compile(rb"<(!doctype html|html|head|body|\?xml)", re.IGNORECASE)
 _ARRAY = re.compile(rb"\[\s*[\[{\]]")
@@ -45,23 +46,24 @@ class Disguise(NamedTuple):
     hint: str
 
 
-def refuse_plain(head: bytes, name: str) -> None:
-    """Raise SourceError where the first bytes of a file whose name ends in .gz are not gzip's."""
-    if head and not head.startswith(_GZIP):
+def refuse_plain(head: bytes, name: str, packed: Sequence[str]) -> None:
+    """Raise SourceError where a file's name has one of these endings, and it is not compressed."""
+    ending = next((ending for ending in packed if name.lower().endswith(ending)), None)
+    if head and ending:
         found = disguise(head, "")
         what = f"{found.what}, not" if found else "not"
-        msg = f"{name} is {what} gzipped although it ends in .gz."
-        raise SourceError(msg, hint=found.hint if found else "Take .gz off its name.")
+        msg = f"{name} is {what} compressed although it ends in {ending}."
+        raise SourceError(msg, hint=found.hint if found else f"Take {ending} off its name.")
 
 
 def refuse_disguised(head: bytes, name: str, kind: str) -> None:
     """Raise SourceError where the first bytes of the file `name` are not those of its `kind`.
 
-    `kind` is `.csv`, `.jsonl` or `.parquet`; `head` its first `HEAD_BYTES`, decompressed.
+    `kind` is `.csv`, `.jsonl`, `.parquet` or `.ft`; `head` its first `HEAD_BYTES`, decompressed.
     """
     if found := disguise(head, kind):
-        if head.startswith(_GZIP) and name.lower().endswith(".gz"):
-            found = Disguise("gzip inside gzip", "Decompress it once.")
+        if head.startswith(GZIP) and kind != ".parquet":
+            found = Disguise("gzip inside another compression", "Decompress it once.")
         msg = f"{name} is {found.what}, and not what its ending says."
         raise SourceError(msg, hint=found.hint)
 
@@ -69,15 +71,15 @@ def refuse_disguised(head: bytes, name: str, kind: str) -> None:
 def disguise(head: bytes, kind: str) -> Disguise | None:
     r"""Return what the first bytes really are, or None where nothing speaks against `kind`.
 
-    >>> disguise(b'{"title": "x"}\n', ".csv").what
-    'JSON Lines'
+    >>> disguise(b"%PDF-1.7", ".csv").what
+    'a PDF'
     >>> disguise(b"polarity,title,text\n", ".csv") is None
     True
     """
     for magic, what, hint in _MAGIC:
         if head.startswith(magic) and what.lower() != kind.removeprefix("."):
             return Disguise(what, hint)
-    if head.startswith(_UTF_16) or head.count(0) * 3 > len(head):
+    if head.startswith(UTF_16) or head.count(0) * 3 > len(head):
         return Disguise("text in UTF-16 or UTF-32", "Save it as UTF-8.")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(_LFS):
@@ -101,17 +103,28 @@ def _other_table(text: bytes, lines: Sequence[bytes], kind: str) -> Disguise | N
     if _ARRAY.match(text):
         hint = "Write one object a line: jq -c '.[]' IN > OUT.jsonl."
         return Disguise("a JSON array", hint)
-    objects = sum(map(_is_object, lines[:_MOST_LINES]))
-    if kind == ".csv":
-        if lines and objects == len(lines[:_MOST_LINES]):
-            return Disguise("JSON Lines", "Give it the ending .jsonl.")
+    if kind != ".jsonl":
         return None
+    objects = sum(map(_is_object, lines[:_MOST_LINES]))
     if lines and not objects and text.startswith(b"{"):
         hint = "Write one object a line: jq -c . IN > OUT.jsonl."
         return Disguise("one JSON document over several lines", hint)
     if lines and not objects:
         return Disguise("no JSON Lines: none of its first lines is a JSON object", "Look into it.")
     return None
+
+
+def kind_of(head: bytes, kind: str) -> str:
+    r"""Return what a table of this kind is by its first bytes, whatever it is called.
+
+    >>> kind_of(b'{"title": "x"}\n', ".csv"), kind_of(b"__label__2 Good: I like it\n", ".csv")
+    ('.jsonl', '.ft')
+    """
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    lines = _whole_lines(text, cut=len(head) >= HEAD_BYTES)[:_MOST_LINES]
+    if lines and all(line.startswith(FASTTEXT_LABEL) for line in lines):
+        return ".ft"
+    return ".jsonl" if kind == ".csv" and lines and all(map(_is_object, lines)) else kind
 
 
 def _is_object(line: bytes) -> bool:

@@ -17,20 +17,44 @@ _USUAL = {
     "REVIEWS_COLUMN_TITLE": _TITLES.split(),
     "REVIEWS_COLUMN_TEXT": _TEXTS.split(),
 }
+_DISTRIBUTIONS = (
+    # https://huggingface.co/datasets/fancyzhx/amazon_polarity: 0 is negative, 1 is positive
+    ("amazon_polarity", ("label", "title", "content"), "binary"),
+)
 _STARS = {"stars", "star_rating", "rating", "ratings", "score", "overall"}
 _SURE = 2
+
+
+class MissingColumns(SourceError):  # noqa: N818 - a SourceError by name and by nature
+    """A table lacks columns that are needed; `given` are those it has."""
+
+    def __init__(self, message: str, *, hint: str = "", given: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.given = tuple(given)
+
+
+def distribution(given: Sequence[str]) -> tuple[str, tuple[str, str, str], str] | None:
+    """Return the distribution of these reviews that has just these columns.
+
+    That is its name, its columns for label, title and text, and the name of its labels' preset.
+
+    >>> distribution(["label", "title", "content"])[0]
+    'amazon_polarity'
+    """
+    fitting = (found for found in _DISTRIBUTIONS if sorted(found[1]) == sorted(given))
+    return next(fitting, None)
 
 
 def refuse_missing(expected: Sequence[str], given: Sequence[str], place: str) -> None:
     """Refuse a table without the columns for label, title and text, in this order.
 
     Raises:
-        SourceError: one is missing; the hint names the settings that fit what is there.
+        MissingColumns: one is missing; the hint names the settings that fit what is there.
     """
     missing = [name for name in expected if name not in given]
     if missing:
         msg = f"{place} has no column {' and '.join(missing)}; it has {', '.join(given)}."
-        raise SourceError(msg, hint=_hint(expected, given))
+        raise MissingColumns(msg, hint=_hint(expected, given), given=given)
 
 
 def look_like_names(cells: Sequence[str], expected: int) -> bool:

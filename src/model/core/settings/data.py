@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, Self
 
 from pydantic import field_validator
 
@@ -55,6 +55,17 @@ class SourceSettings(Group):
     def columns(self) -> tuple[str, str, str]:
         """The three source columns, in the order of a file without a header."""
         return self.column_polarity, self.column_title, self.column_text
+
+    @property
+    def is_default(self) -> bool:
+        """Whether neither columns nor labels were set."""
+        plain = type(self)()
+        return (self.columns, self.labels) == (plain.columns, plain.labels)
+
+    def reading(self, columns: tuple[str, str, str], labels: str) -> Self:
+        """Return the same with other columns, for label, title and text, and a preset of labels."""
+        names = dict(zip(("column_polarity", "column_title", "column_text"), columns, strict=True))
+        return self.model_copy(update={**names, "labels": LABEL_PRESETS[labels]})
 
     @field_validator("labels", mode="before")
     @classmethod

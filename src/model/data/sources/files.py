@@ -1,5 +1,6 @@
 """Local files, folders and zip archives as sources."""
 
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,25 +9,49 @@ from typing import BinaryIO, cast
 
 from src.model.core.errors import SourceError
 from src.model.data.sources.kept import forget
-from src.model.files.readers import FORMATS, Block, Table, read_table, table_at
+from src.model.files.readers import FORMATS, Block, Table, format_of, read_table, table_at
+from src.model.files.usual_columns import MissingColumns
+
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
 
 
 @dataclass(frozen=True)
 class Source:
-    """The tables of a source and the files they come from.
+    """The tables of a source, several where it comes in shards, and the files they stand in.
 
     Without `test` some train rows are held out. Where `fetched`, the files are copies of ours.
     """
 
-    train: Table
-    test: Table | None
+    train: tuple[Table, ...]
+    test: tuple[Table, ...]
     files: tuple[Path, ...]
     fetched: bool = False
 
+    @property
+    def size(self) -> int | None:
+        """Bytes of all tables, None where that of one is not known."""
+        sizes = [table.size for table in (*self.train, *self.test)]
+        return None if None in sizes else sum(size or 0 for size in sizes)
+
+    def split(self, name: str, expected: Sequence[str]) -> Iterator[Block]:
+        """Yield the blocks of all tables of a split; lines count on from one table to the next."""
+        before = last = 0
+        for table in self.train if name == "train" else self.test:
+            for block in self.blocks(table, expected):
+                moved = block.after(before)
+                last = max(last, moved.last_line)
+                yield moved
+            before = last
+
     def blocks(self, table: Table, expected: Sequence[str]) -> Iterator[Block]:
-        """Yield a table's blocks as `read_table` does; what it refuses is not kept in the cache."""
+        """Yield a table's blocks as `read_table` does.
+
+        What it refuses is not kept in the cache, but for a table that only has other columns.
+        """
         try:
             yield from read_table(table, expected)
+        except MissingColumns:
+            raise
         except SourceError:
             self.forget()
             raise
@@ -40,8 +65,9 @@ class Source:
 def source_in(path: Path) -> Source:
     """Return the train and the test table of a file, a folder or a zip archive.
 
-    Folders and archives must hold `train.<format>` and may hold `test.<format>`; a single file is
-    all train.
+    Folders and archives hold `train.<format>` and may hold `test.<format>`, whole or in shards
+    (`train-00000-of-00004.parquet`). A single file is all train, and so is the one table of a
+    folder or archive; one folder inside of either makes no difference.
 
     Raises:
         SourceError: nothing there, not readable, or no train table in it.
@@ -55,9 +81,12 @@ def source_in(path: Path) -> Source:
 
 def _source_in(path: Path) -> Source:
     if path.is_dir():
-        files = [found for found in sorted(path.iterdir()) if found.is_file()]
-        train, test = _pair({found.name: table_at(found) for found in files}, path)
-        return Source(train, test, tuple(path / table.name for table in (train, test) if table))
+        inside = [found for found in sorted(path.iterdir()) if not found.name.startswith(".")]
+        if len(inside) == 1 and inside[0].is_dir():
+            return _source_in(inside[0])
+        tables = {found.name: table_at(found) for found in inside if found.is_file()}
+        train, test = _pair(tables, path)
+        return Source(train, test, tuple(path / table.name for table in (*train, *test)))
     if not path.is_file():
         msg = f"{path} does not exist."
         hint = "Check the path; relative ones start at the folder you run make in."
@@ -66,7 +95,7 @@ def _source_in(path: Path) -> Source:
         return Source(*_pair(_members(path), path), (path,))
     table = table_at(path)
     _ = table.format  # an unknown ending is refused here, before anything is written
-    return Source(table, None, (path,))
+    return Source((table,), (), (path,))
 
 
 def _members(path: Path) -> dict[str, Table]:
@@ -94,19 +123,45 @@ def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], B
     return lambda: cast("BinaryIO", archive.open(member))
 
 
-def _pair(tables: dict[str, Table], place: Path) -> tuple[Table, Table | None]:
-    def one(stem: str) -> Table | None:
-        found = [tables[stem + ending] for ending in FORMATS if stem + ending in tables]
-        if len(found) > 1:
-            msg = (
-                f"{place} holds {' and '.join(table.name for table in found)}; which one is meant?"
-            )
-            raise SourceError(msg, hint="Leave one of them, or pass the file itself.")
-        return found[0] if found else None
+def split_of(name: str) -> str | None:
+    """Return which split a table's name says it is, `train` or `test`; None for any other file.
 
-    train = one("train")
-    if train is None:
+    >>> split_of("train.ft.txt.bz2"), split_of("test-00000-of-00001.parquet"), split_of("train.md")
+    ('train', 'test', None)
+    """
+    stem = _SHARD.sub("", name.lower().partition(".")[0])
+    return stem if stem in {"train", "test"} and format_of(name) else None
+
+
+def _pair(tables: dict[str, Table], place: Path) -> tuple[tuple[Table, ...], tuple[Table, ...]]:
+    splits: dict[str | None, dict[str, Table]] = {"train": {}, "test": {}}
+    for name, table in tables.items():
+        splits.setdefault(split_of(name), {})[name] = table
+    train, test = (_whole(splits[split], place) for split in ("train", "test"))
+    readable = [table for name, table in tables.items() if format_of(name)]
+    if not train and not test and len(readable) == 1:
+        return (readable[0],), ()
+    if not train:
         held = ", ".join(list(tables)[:8]) or "nothing"
-        msg = f"{place} has no train.csv (or {', '.join(FORMATS[1:])}); it holds {held}."
-        raise SourceError(msg, hint="Name the files train.* and test.*, or pass a single file.")
-    return train, one("test")
+        msg = f"{place} has no train.csv; it holds {held}."
+        hint = f"Name the files train.* and test.*, or pass a single one; known are {FORMATS}."
+        raise SourceError(msg, hint=hint)
+    return train, test
+
+
+def _whole(tables: dict[str, Table], place: Path) -> tuple[Table, ...]:
+    """Return the one table of a split, or all shards in order; raise SourceError for others."""
+    shards = [_SHARD.search(name.partition(".")[0]) for name in tables]
+    numbered = [(int(found[1]), int(found[2])) for found in shards if found]
+    if numbered and len(numbered) == len(tables):
+        expected = [(n, numbered[0][1]) for n in range(numbered[0][1])]
+        if sorted(numbered) != expected:
+            msg = (
+                f"{place} holds {', '.join(tables)}: not all shards, or more than one set of them."
+            )
+            raise SourceError(msg, hint="Download the missing ones, or pass a single file.")
+    elif len(tables) > 1:
+        names = " and ".join(table.name for table in tables.values())
+        msg = f"{place} holds {names}; which one is meant?"
+        raise SourceError(msg, hint="Leave one of them, or pass the file itself.")
+    return tuple(tables[name] for name in sorted(tables))

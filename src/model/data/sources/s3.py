@@ -11,8 +11,8 @@ from src.model.core.disk import saying_what_failed
 from src.model.core.errors import SourceError
 from src.model.core.s3 import s3_store, saying_what_s3_said
 from src.model.core.settings import Settings
+from src.model.data.sources.files import split_of
 from src.model.data.sources.kept import is_kept, note
-from src.model.files.readers import FORMATS
 from src.model.files.s3_storage import fetch
 
 
@@ -53,8 +53,4 @@ def _objects(store: S3Store, key: str) -> "list[obstore.ObjectMeta]":
         with suppress(FileNotFoundError):
             return [obstore.head(store, key)]
     listed = obstore.list_with_delimiter(store, key or None)
-    return [meta for meta in listed["objects"] if _is_table(Path(meta["path"]).name)]
-
-
-def _is_table(name: str) -> bool:
-    return any(name in {f"train{ending}", f"test{ending}"} for ending in FORMATS)
+    return [meta for meta in listed["objects"] if split_of(Path(meta["path"]).name)]
