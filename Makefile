@@ -12,7 +12,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV UV_TARGE
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source batch batches warm_start ignore_champion trials model_version title message name in out yes DATA
+USER_VARIABLES := source append batch batches warm_start ignore_champion trials model_version title message name in out yes DATA
 $(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $(variable_))))
 export $(USER_VARIABLES)
 
@@ -74,7 +74,7 @@ RUN = $(if $(filter docker-%,$@),docker/run.sh,$(PY) -m)
 
 .PHONY: help
 help: ## List every target
-	@echo 'Targets (variables: source= batch= batches= warm_start= trials= model_version= title= message= in= out= DATA=):'
+	@echo 'Targets (variables: source= append= batch= batches= warm_start= trials= model_version= title= message= in= out= DATA=):'
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9 -]+:.*## /{split($$1, names, " "); \
 		printf "  %-30s %s\n", names[1], $$2; if (names[2]) printf "  %-30s … in a container\n", names[2]}' $(firstword $(MAKEFILE_LIST))
 
@@ -198,8 +198,8 @@ mlflow-status: .venv/.locked ## Say whether the server is up, and where
 ##@ Model, step by step
 
 .PHONY: model-ingest docker-model-ingest
-model-ingest docker-model-ingest: ## Read reviews from source= into data/raw
-	@$(RUN) src.model.data.ingest --source="$$source"
+model-ingest docker-model-ingest: ## Read reviews from source= into data/raw [append=1: add the new ones as the next batch]
+	@$(RUN) src.model.data.ingest --source="$$source" $${append:+"--append=$$append"}
 
 .PHONY: model-validate docker-model-validate
 model-validate docker-model-validate: ## Check data/raw and write the data quality page
@@ -260,8 +260,8 @@ model-score docker-model-score: ## Score the reviews of the file in= into the fi
 ##@ Model, whole pipelines
 
 .PHONY: model-pipeline-ingest docker-model-pipeline-ingest
-model-pipeline-ingest docker-model-pipeline-ingest: ## ingest, validate, split: source=
-	@$(RUN) src.model.pipeline.run ingest --source="$$source"
+model-pipeline-ingest docker-model-pipeline-ingest: ## ingest, validate, split: source= [append=1]
+	@$(RUN) src.model.pipeline.run ingest --source="$$source" --append="$$append"
 
 .PHONY: model-pipeline-train docker-model-pipeline-train
 model-pipeline-train docker-model-pipeline-train: ## preprocess, train, evaluate, promote: batches= (all) [warm_start=champion]

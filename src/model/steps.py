@@ -70,7 +70,7 @@ STEPS: tuple[Command, ...] = (
     Command(
         "ingest",
         "src.model.data.ingest",
-        (Argument("--source", "source"),),
+        (Argument("--source", "source"), Argument("--append", "append")),
         forced=True,
         resources=Resources(memory_mb=1024, cpus=1, minutes=120),  # a download may take its time
     ),

@@ -24,6 +24,8 @@ _TIMES = re.compile(rb'\d+\.\d+(e-?\d+)?|\b\d{13}\b|"train.(seconds|peak_mb)": "
 _FEW = 5
 INGEST = ("data.ingest", "--source", "synthetic:2000@3")
 OTHER = ("data.ingest", "--source", "synthetic:2000@4")
+ARRIVED = ("data.ingest", "--source", "synthetic:600@5", "--append")
+VALIDATE = ("data.validate",)
 SPLIT = ("data.split_batches",)
 PREPROCESS = ("data.preprocess_batch", "--batch", "0 1")
 TEST = ("data.preprocess_test",)
@@ -38,7 +40,10 @@ REPLACED = (*JUDGED, PROMOTE, MORE, EVALUATE)
 CASES = {
     "ingest": ((), INGEST),
     "ingest over another": ((INGEST,), OTHER),
-    "validate": ((INGEST,), ("data.validate",)),
+    "ingest what arrived": ((INGEST,), ARRIVED),
+    "preprocess what arrived": ((INGEST, SPLIT, ARRIVED, VALIDATE), (*PREPROCESS[:-1], "4 5")),
+    "preprocess grown test rows": ((INGEST, ARRIVED, VALIDATE), TEST),
+    "validate": ((INGEST,), VALIDATE),
     "split": ((INGEST,), SPLIT),
     "split into fewer": ((INGEST, SPLIT), (*SPLIT, "batches=3")),
     "preprocess a batch": ((INGEST, SPLIT), PREPROCESS),

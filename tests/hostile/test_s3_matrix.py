@@ -21,6 +21,7 @@ import pytest
 from tests.conftest import Workspace
 from tests.hostile.forker import Forker
 from tests.hostile.test_kill_matrix import (
+    ARRIVED,
     DATA,
     EVALUATE,
     INGEST,
@@ -38,6 +39,7 @@ BUCKET, PREFIX = "reviews", "some/prefix"
 FAULTS = ("500 once", "500 for ever", "403", "cut before", "cut after", "killed")
 CASES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
     "ingest": ((), INGEST),
+    "ingest what arrived": ((INGEST,), ARRIVED),
     "validate": ((INGEST,), ("data.validate",)),
     "split": ((INGEST,), SPLIT),
     "preprocess": ((INGEST, SPLIT), ("data.preprocess_batch", "--batch", "0")),

@@ -3,7 +3,7 @@
 Every row is accounted for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
@@ -11,7 +11,7 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core import text
 from src.model.files.counts import CleanCounts
-from src.model.files.layout import Cleaning
+from src.model.files.layout import ARRIVALS, Cleaning
 from src.model.files.lineage import step_code
 from src.model.files.manifest import Inputs, Manifest, run_once
 from src.model.files.rows import QUARANTINE_SCHEMA
@@ -29,29 +29,30 @@ class PreprocessResult(Result, CleanCounts):
 
 
 def preprocess(
-    context: Context, job: Cleaning, parent: str, *, force: bool
+    context: Context, job: Cleaning, parents: Mapping[str, str], *, force: bool
 ) -> tuple[Manifest, bool]:
     """Clean the job's file unless it is current; return its manifest and whether it was skipped.
 
-    `parent` is the SHA-256 of the source file, from the manifest of the step that wrote it.
+    `parents` are the SHA-256 of the files it is made from, by their keys and in their order, from
+    the manifests of the steps that wrote them.
     """
     storage = context.storage
     with storage.lease(job.target.rsplit("/", 1)[-1]):
-        inputs = Inputs(job.step, {}, {job.source: parent}, step_code(job.step))
+        inputs = Inputs(job.step, {}, parents, step_code(job.step))
 
         def work(replacing: Callable[[], None]) -> tuple[tuple[str, str], CleanCounts]:
-            return (job.target, job.quarantine), _clean_file(context, job, parent, replacing)
+            return (job.target, job.quarantine), _clean_files(context, job, parents, replacing)
 
         return run_once(storage, job.manifest, inputs, work, force=force)
 
 
-def _clean_file(
-    context: Context, job: Cleaning, parent: str, replacing: Callable[[], None]
+def _clean_files(
+    context: Context, job: Cleaning, parents: Mapping[str, str], replacing: Callable[[], None]
 ) -> CleanCounts:
-    storage = context.storage
-    source = storage.path(job.source)
-    with open_table(source) as table:
-        schema, total = table.schema_arrow, table.metadata.num_rows
+    storage, total, arrived = context.storage, 0, 0
+    for key in reversed(list(parents)):  # the first one's columns are those of all
+        with open_table(storage.path(key)) as table:
+            schema, total = table.schema_arrow, total + table.metadata.num_rows
     with storage.writing(job.target) as target, storage.writing(job.quarantine) as aside:
         with (
             table_writer(target, schema) as kept,
@@ -59,16 +60,21 @@ def _clean_file(
             context.progress(f"Preprocessing {job.target.rsplit('/', 1)[-1]}") as advance,
         ):
             line = 0
-            for block in read_blocks(source, sha256=parent):
-                clean = clean_block(block)
-                empty = (clean["title"] == "") & (clean["text"] == "")
-                kept.write(clean.filter(~empty))
-                quarantined.write(_aside(block, empty, line, job.split))
-                line += block.height
-                advance(block.height, total)
+            for key, sha256 in parents.items():
+                before = kept.rows
+                for block in read_blocks(storage.path(key), sha256=sha256):
+                    clean = clean_block(block)
+                    empty = (clean["title"] == "") & (clean["text"] == "")
+                    kept.write(clean.filter(~empty))
+                    quarantined.write(_aside(block, empty, line, job.split))
+                    line += block.height
+                    advance(block.height, total)
+                arrived += (kept.rows - before) * key.startswith(ARRIVALS)
         replacing()
         aside_by_reason = {EMPTY: quarantined.rows}
-        return CleanCounts(rows_in=total, rows=kept.rows, quarantined=aside_by_reason)
+        return CleanCounts(
+            rows_in=total, rows=kept.rows, quarantined=aside_by_reason, arrived=arrived
+        )
 
 
 def clean_block(block: pl.DataFrame) -> pl.DataFrame:
@@ -104,6 +110,7 @@ def outcome(kind: type[PreprocessResult], done: list[tuple[Manifest, bool]]) -> 
         rows_in=sum(c.rows_in for c in counts),
         rows=rows,
         quarantined={EMPTY: empty},
+        arrived=sum(c.arrived for c in counts),
     )
     files = f"{len(done)} file{'s' * (len(done) > 1)}"
     unchanged = f", {skipped} unchanged and skipped" if skipped else ""

@@ -12,9 +12,8 @@ from src.model import command
 from src.model.command import Outcome
 from src.model.context import Context
 from src.model.data.preprocess import PreprocessResult, outcome, preprocess
-from src.model.files.batches import parse_batches
-from src.model.files.layout import batch_key, clean_batch
-from src.model.files.lineage import current_split
+from src.model.files.layout import clean_batch
+from src.model.files.lineage import batch_source, numbers_of
 
 
 class PreprocessBatchResult(PreprocessResult):
@@ -33,12 +32,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    numbers = parse_batches(" ".join(args.batch), context.settings.batches)
-    split = current_split(context.storage, context.settings.batches)
+    storage, count = context.storage, context.settings.batches
     done = []
-    for number in numbers:
-        parent = split.files[batch_key(number)].sha256
-        done.append(preprocess(context, clean_batch(number), parent, force=args.force))
+    for number in numbers_of(storage, " ".join(args.batch), count):
+        key, sha256 = batch_source(storage, number, count)
+        done.append(preprocess(context, clean_batch(number), {key: sha256}, force=args.force))
     return outcome(PreprocessBatchResult, done)
 
 

@@ -1,4 +1,7 @@
-"""Preprocess test: raw/test.parquet -> processed/test.parquet, with clean title and text."""
+"""Preprocess test: raw/test.parquet -> processed/test.parquet, with clean title and text.
+
+Test rows of what arrived since follow those that were ingested.
+"""
 
 import argparse
 import sys
@@ -9,8 +12,8 @@ from src.model import command
 from src.model.command import Outcome
 from src.model.context import Context
 from src.model.data.preprocess import PreprocessResult, outcome, preprocess
-from src.model.files.layout import CLEAN_TEST, RAW_TEST
-from src.model.files.lineage import current_raw
+from src.model.files.layout import CLEAN_TEST
+from src.model.files.lineage import evaluation_sources
 
 
 class PreprocessTestResult(PreprocessResult):
@@ -26,8 +29,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    parent = current_raw(context.storage).files[RAW_TEST].sha256
-    done = preprocess(context, CLEAN_TEST, parent, force=args.force)
+    sources = evaluation_sources(context.storage, context.settings.batches)
+    done = preprocess(context, CLEAN_TEST, sources, force=args.force)
     return outcome(PreprocessTestResult, [done])
 
 

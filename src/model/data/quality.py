@@ -1,6 +1,6 @@
 """What can be wrong with reviews as data, counted in one pass over each split; pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -118,21 +118,33 @@ class Check:
         return self.share <= self.limit if self.at_most else self.share >= self.limit
 
 
+def check_part(name: str, found: SplitStatistics, limits: Mapping[str, float]) -> list[Check]:
+    """Hold what rows show by themselves, and the rarer label, against `limits` by finding."""
+    rarer = min(found.positive, found.rows - found.positive)
+    share = rarer / max(found.rows, 1)
+    balance = Check("class", name, rarer, share, limits["class"], at_most=False)
+    return [
+        balance,
+        *(Check(n, name, found.found[n], found.share(n), limits[n]) for n in ROW_FINDINGS),
+    ]
+
+
+def check_set_aside(name: str, rows: int, rows_in: int, limits: Mapping[str, float]) -> Check:
+    """Hold the rows that were set aside, of so many that came in, against their limit."""
+    return Check("quarantined", name, rows, rows / max(rows_in, 1), limits["quarantined"])
+
+
 def check(
     train: SplitStatistics,
     test: SplitStatistics,
-    limits: dict[str, float],
+    limits: Mapping[str, float],
     quarantined: int,
     rows_in: int,
-) -> Sequence[Check]:
+) -> list[Check]:
     """Hold the statistics of both splits against `limits`, which are shares of rows, by finding."""
-    share = quarantined / max(rows_in, 1)
-    checks = [Check("quarantined", "both", quarantined, share, limits["quarantined"])]
+    checks = [check_set_aside("both", quarantined, rows_in, limits)]
     for split, found in (("train", train), ("test", test)):
-        rarer = min(found.positive, found.rows - found.positive)
-        share = rarer / max(found.rows, 1)
-        checks.append(Check("class", split, rarer, share, limits["class"], at_most=False))
-        checks += [Check(n, split, found.found[n], found.share(n), limits[n]) for n in ROW_FINDINGS]
+        checks += check_part(split, found, limits)
     for name, split, found in (
         ("duplicates", "train", train),
         ("conflicts", "train", train),

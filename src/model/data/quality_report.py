@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -11,8 +12,13 @@ from matplotlib.figure import Figure
 
 from src.model.core.records import Record
 from src.model.data.quality import LENGTH_EDGES, Check, SplitStatistics
+from src.model.data.quality_shift import Shift, ShiftRecord
 
-_BLUE, _ORANGE, _RED, _GREY = "#2b6cb0", "#dd6b20", "#c53030", "#a0aec0"
+_BLUE, _ORANGE, _RED = "#2b6cb0", "#dd6b20", "#c53030"
+_COLOURS = (_BLUE, _ORANGE, "#718096", "#2f855a")
+_INGESTED = 2  # train and test; what follows arrived later
+_DRAWN = 4  # parts whose lengths are drawn side by side
+_BARS = 12  # parts whose labels are drawn below each other
 
 MEANINGS = {
     "quarantined": "rows the ingest set aside (dropped ratings not counted)",
@@ -27,30 +33,52 @@ MEANINGS = {
 }
 
 
-def render(
-    source: str,
-    statistics: Mapping[str, SplitStatistics],
-    checks: Sequence[Check],
-    quarantined: Mapping[str, int],
-    examples: str,
-) -> str:
+@dataclass(frozen=True)
+class Findings:
+    """All that was found: per part of the data, against limits, and between parts.
+
+    `quarantined` counts rows by their reason.
+    """
+
+    source: str
+    statistics: Mapping[str, SplitStatistics]
+    checks: Sequence[Check]
+    shifts: Sequence[Shift]
+    quarantined: Mapping[str, int]
+
+    @property
+    def over(self) -> int:
+        """How many limits are broken."""
+        checks, shifts = (c.passed for c in self.checks), (s.passed for s in self.shifts)
+        return [*checks, *shifts].count(False)
+
+
+def render(findings: Findings, examples: str) -> str:
     """Return the page as HTML; `examples` names the file with example rows."""
     environment = Environment(
         loader=PackageLoader("src.model.data", "."),
         autoescape=select_autoescape(default=True),
         trim_blocks=True,
     )
-    figures = (_balance(statistics), _lengths(statistics), _findings(checks))
+    own = {check.split for check in findings.checks} - set(list(findings.statistics)[_INGESTED:])
+    ingested = [check for check in findings.checks if check.split in own]
+    figures = (_balance(_last(findings, _BARS)), _lengths(_last(findings, _DRAWN)),
+               _findings(ingested))  # fmt: skip
     return environment.get_template("quality_report.html").render(
-        source=source,
-        statistics=statistics,
-        checks=checks,
+        found=findings,
+        ingested=ingested,
+        arrived=[check for check in findings.checks if check.split not in own],
+        noticed=[shift for shift in findings.shifts if shift.noticed],
         meanings=MEANINGS,
-        failed=[check for check in checks if not check.passed],
-        quarantined=quarantined,
         examples=examples,
         plots=[_svg(figure) for figure in figures],
     )
+
+
+def _last(findings: Findings, most: int) -> dict[str, SplitStatistics]:
+    """Return train and test and the latest arrivals, so many parts in all."""
+    parts = list(findings.statistics.items())
+    return dict(parts[:_INGESTED] + parts[_INGESTED:][_INGESTED - most :])
 
 
 def _svg(figure: Figure) -> Markup:
@@ -64,7 +92,7 @@ def _svg(figure: Figure) -> Markup:
 
 
 def _balance(statistics: Mapping[str, SplitStatistics]) -> Figure:
-    figure = Figure(figsize=(4.2, 2.9), layout="constrained")
+    figure = Figure(figsize=(4.2, max(2.9, 0.4 * len(statistics))), layout="constrained")
     axes = figure.add_subplot()
     names = list(statistics)
     positive = [found.positive / max(found.rows, 1) for found in statistics.values()]
@@ -77,6 +105,7 @@ def _balance(statistics: Mapping[str, SplitStatistics]) -> Figure:
         )
         axes.text(1 - share / 2, place, f"{share:.1%}", ha="center", va="center", color="white")
     axes.set(title="Labels", xlim=(0, 1))
+    axes.invert_yaxis()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.legend(frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.12))
     return figure
@@ -86,11 +115,12 @@ def _lengths(statistics: Mapping[str, SplitStatistics]) -> Figure:
     figure = Figure(figsize=(5.6, 2.9), layout="constrained")
     axes = figure.add_subplot()
     names = [f"{edge:,}" for edge in LENGTH_EDGES]
-    drawn = zip((-0.2, 0.2), statistics.items(), (_BLUE, _ORANGE), strict=False)
-    for offset, (split, found), colour in drawn:
+    width = 0.8 / len(statistics)
+    for number, (split, found) in enumerate(statistics.items()):
         shares = found.lengths / max(found.rows, 1)
+        offset = (number - (len(statistics) - 1) / 2) * width
         places = [place + offset for place in range(len(names))]
-        axes.bar(places, shares, 0.4, color=colour, label=split)
+        axes.bar(places, shares, width, color=_COLOURS[number], label=split)
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize=8)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set(title="Length of title and text", xlabel="bytes, from")
@@ -150,25 +180,30 @@ class SplitRecord(Record):
 
 
 class QualityReport(Record):
-    """The page's findings for machines; `quarantined` counts rows by their reason."""
+    """The page's findings for machines; `quarantined` counts rows by their reason.
+
+    `shifts` hold shares of the test rows and of each arrival against those of the train rows.
+    """
 
     source: str
     passed: bool
     checks: list[CheckRecord]
     splits: dict[str, SplitRecord]
     quarantined: dict[str, int]
+    shifts: list[ShiftRecord] = []
+
+    @property
+    def failed_parts(self) -> list[str]:
+        """The parts of the data that break a limit."""
+        found = [check.split for check in self.checks if not check.passed]
+        return sorted({*found, *(shift.part for shift in self.shifts if not shift.passed)})
 
 
-def report(
-    source: str,
-    statistics: Mapping[str, SplitStatistics],
-    checks: Sequence[Check],
-    quarantined: Mapping[str, int],
-) -> QualityReport:
+def report(findings: Findings) -> QualityReport:
     """Return the same findings for machines."""
     return QualityReport(
-        source=source,
-        passed=all(check.passed for check in checks),
+        source=findings.source,
+        passed=not findings.over,
         checks=[
             CheckRecord(
                 name=check.name,
@@ -179,7 +214,7 @@ def report(
                 limit_is="maximum" if check.at_most else "minimum",
                 passed=check.passed,
             )
-            for check in checks
+            for check in findings.checks
         ],
         splits={
             split: SplitRecord(
@@ -187,7 +222,8 @@ def report(
                 positive=found.positive,
                 length_bytes=dict(zip(map(str, LENGTH_EDGES), found.lengths.tolist(), strict=True)),
             )
-            for split, found in statistics.items()
+            for split, found in findings.statistics.items()
         },
-        quarantined=dict(quarantined),
+        quarantined=dict(findings.quarantined),
+        shifts=[shift.record for shift in findings.shifts],
     )

@@ -1,8 +1,9 @@
-"""Validate: raw/ -> reports/data_quality.json and .html, and exit code 3 where a limit is broken.
+"""Validate: raw/ and arrivals/ -> reports/data_quality.json and .html.
 
 Checked are label balance, empty fields, exact duplicates, conflicting labels, rows shared by train
-and test, encoding damage, language and the share of quarantined rows; lengths are shown. Limits are
-settings.
+and test, encoding damage, language and the share of quarantined rows, and whether the test rows and
+what arrived are like the train rows; lengths are shown. Limits are settings. Exit code 3 where one
+is broken; an arrival that breaks one is not trained on.
 """
 
 import argparse
@@ -17,25 +18,15 @@ from src.model.command import Outcome, Result
 from src.model.context import Advance, Context
 from src.model.core.errors import QualityError
 from src.model.data import quality, quality_report
-from src.model.data.conform import DROPPED
-from src.model.data.quality import SplitStatistics, split_statistics
-from src.model.data.quality_report import QualityReport
-from src.model.files.counts import IngestCounts, ValidateCounts
-from src.model.files.layout import (
-    QUALITY_JSON,
-    QUALITY_MANIFEST,
-    QUALITY_PAGE,
-    QUALITY_ROWS,
-    RAW_TEST,
-    RAW_TRAIN,
-)
-from src.model.files.lineage import current_raw, step_code
-from src.model.files.manifest import Inputs, Manifest, run_once
+from src.model.data.quality import Check, SplitStatistics, split_statistics
+from src.model.data.quality_parts import DataPart, DataParts, broken, data_parts, example_rows
+from src.model.data.quality_report import Findings, QualityReport
+from src.model.data.quality_shift import shifts
+from src.model.files.counts import ValidateCounts
+from src.model.files.layout import QUALITY_JSON, QUALITY_MANIFEST, QUALITY_PAGE, QUALITY_ROWS
+from src.model.files.lineage import step_code
+from src.model.files.manifest import Inputs, run_once
 from src.model.files.spreadsheet import write_for_people
-from src.model.files.tables import read_blocks
-
-_SPLITS = (("train", RAW_TRAIN), ("test", RAW_TEST))
-_COLUMNS = ("row_id", "polarity", "title", "text")
 
 
 class ValidateResult(Result, QualityReport):
@@ -55,15 +46,18 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     storage = context.storage
     context.tracker.check()
     with storage.lease("validate"):
-        raw = current_raw(storage)
-        parents = {key: raw.files[key].sha256 for _, key in _SPLITS}
+        parts = data_parts(storage, context.settings.batches)
         limits = context.settings.quality.limits
-        inputs = Inputs("validate", limits, parents, step_code("validate"))
+        inputs = Inputs("validate", limits, parts.sha256, step_code("validate"))
 
         def work(replacing: Callable[[], None]) -> tuple[tuple[str, ...], ValidateCounts]:
             replacing()
-            report = _write_reports(context, raw)
-            counts = ValidateCounts(checks=len(report.checks), passed=report.passed)
+            report = _write_reports(context, parts)
+            counts = ValidateCounts(
+                checks=len(report.checks) + len(report.shifts),
+                passed=report.passed,
+                failed=report.failed_parts,
+            )
             return (QUALITY_JSON, QUALITY_PAGE, QUALITY_ROWS), counts
 
         now, skipped = run_once(storage, QUALITY_MANIFEST, inputs, work, force=args.force)
@@ -71,75 +65,79 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     context.tracker.record_manifest(now, pages)
     report = QualityReport.model_validate_json(storage.path(QUALITY_JSON).read_bytes())
     _stop_if_over(report, storage.root)
-    verb = "Unchanged, skipped" if skipped else "Validated"
-    text = (
-        f"{verb}: all {len(report.checks)} checks are within their limits\n"
-        f"  {storage.root}/{QUALITY_PAGE}"
-    )
+    head = "Unchanged, skipped" if skipped else "Validated"
+    text = summary(head, report, f"{storage.root}/{QUALITY_PAGE}")
     return Outcome(ValidateResult(skipped=skipped, **report.model_dump()), text)
 
 
-def _write_reports(context: Context, raw: Manifest) -> QualityReport:
-    statistics = {}
+def _write_reports(context: Context, parts: DataParts) -> QualityReport:
+    statistics: dict[str, SplitStatistics] = {}
     with context.progress("Validating") as advance:
-        for split, key in _SPLITS:
-            statistics[split] = split_statistics(_counting(context, key, advance, raw))
-    train, test = statistics["train"], statistics["test"]
-    quality.note_overlap(train, test)
-    counts = raw.counted(IngestCounts)
-    reasons = counts.quarantined
-    broken = sum(count for reason, count in reasons.items() if reason != DROPPED)
+        for part in parts.all:
+            blocks = _counting(context, part, advance, sum(each.rows for each in parts.all))
+            statistics[part.name] = split_statistics(blocks)
+    quality.note_overlap(statistics["train"], statistics["test"])
     limits = context.settings.quality.limits
-    checks = quality.check(train, test, limits, broken, counts.rows_in)
-    source = str(raw.parameters["source"])
-    report = quality_report.report(source, statistics, checks, reasons)
-    page = quality_report.render(source, statistics, checks, reasons, QUALITY_ROWS)
+    others = {name: found for name, found in statistics.items() if name != "train"}
+    findings = Findings(
+        parts.source,
+        statistics,
+        _checks(parts, statistics, limits),
+        shifts(others, statistics["train"], limits),
+        parts.quarantined,
+    )
+    report = quality_report.report(findings)
+    page = quality_report.render(findings, QUALITY_ROWS)
     written = {QUALITY_JSON: report.model_dump_json(indent=2) + "\n", QUALITY_PAGE: page}
     for key, content in written.items():
         with context.storage.writing(key) as path:
             path.write_text(content, encoding="utf-8")
     with context.storage.writing(QUALITY_ROWS) as path:
-        write_for_people(_examples(context, statistics, raw), path)
+        write_for_people(example_rows(context.storage, parts.all, statistics), path)
     return report
 
 
+def _checks(
+    parts: DataParts, statistics: dict[str, SplitStatistics], limits: dict[str, float]
+) -> list[Check]:
+    both = parts.counts["both"]
+    train, test = statistics["train"], statistics["test"]
+    checks = quality.check(train, test, limits, broken(both), both.rows_in)
+    for part in parts.arrived:
+        counts, found = parts.counts[part.name], statistics[part.name]
+        fresh = counts.rows_in - counts.already_there
+        checks.append(quality.check_set_aside(part.name, broken(counts), fresh, limits))
+        checks += quality.check_part(part.name, found, limits)
+    return checks
+
+
 def _counting(
-    context: Context, key: str, advance: Advance, raw: Manifest
+    context: Context, part: DataPart, advance: Advance, total: int
 ) -> Iterator[pl.DataFrame]:
-    total = sum(raw.files[name].rows or 0 for _, name in _SPLITS)
-    for block in read_blocks(context.storage.path(key), _COLUMNS, raw.files[key].sha256):
+    for block in part.blocks(context.storage):
         yield block
         advance(block.height, total)
 
 
-def _examples(
-    context: Context, statistics: dict[str, SplitStatistics], raw: Manifest
-) -> pl.DataFrame:
-    """Return example rows of every finding.
-
-    The columns are finding, split, row (from 1), row_id, polarity, title and text.
-    """
-    frames = []
-    for split, key in _SPLITS:
-        wanted = [(name, row) for name, rows in statistics[split].examples.items() for row in rows]
-        asked = pl.DataFrame(wanted, schema={"finding": pl.String, "row": pl.UInt32}, orient="row")
-        offset = 0
-        for block in read_blocks(context.storage.path(key), _COLUMNS, raw.files[key].sha256):
-            numbered = block.with_row_index("row", offset)
-            found = asked.join(numbered, on="row", how="inner")
-            frames.append(found.with_columns(pl.lit(split).alias("split")))
-            offset += block.height
-    columns = ("finding", "split", pl.col("row") + 1, "row_id", "polarity", "title", "text")
-    return pl.concat(frames).select(columns).sort("finding", "split", "row")
+def summary(head: str, report: QualityReport, page: str) -> str:
+    """Return what was found, for people: that all is well, and differences worth a look."""
+    checks = len(report.checks) + len(report.shifts)
+    lines = [f"{head}: all {checks} checks are within their limits"]
+    noticed = [shift for shift in report.shifts if shift.noticed]
+    lines += [f"  worth a look: {shift}" for shift in noticed]
+    return "\n".join([*lines, f"  {page}"])
 
 
 def _stop_if_over(report: QualityReport, root: str) -> None:
-    """Raise QualityError where a check is over its limit."""
-    over = [check for check in report.checks if not check.passed]
+    """Raise QualityError where a check or a difference is over its limit."""
+    over = [
+        *((str(check), check.setting) for check in report.checks if not check.passed),
+        *((str(shift), shift.setting) for shift in report.shifts if not shift.passed),
+    ]
     if not over:
         return
-    msg = "The data breaks its limits:\n" + "\n".join(f"  {check}" for check in over)
-    names = ", ".join(dict.fromkeys(check.setting for check in over))
+    msg = "The data breaks its limits:\n" + "\n".join(f"  {found}" for found, _ in over)
+    names = ", ".join(dict.fromkeys(setting for _, setting in over))
     places = f"{root}/{QUALITY_PAGE} and the rows in {root}/{QUALITY_ROWS}"
     raise QualityError(msg, hint=f"Look at {places}; the limits: {names}.")
 

@@ -94,16 +94,20 @@ def _beside(
 
 
 def verdict_text(
-    verdict: Verdict, number: int, former: int | None, *, rescored: bool, verbose: bool
+    verdict: Verdict,
+    number: int,
+    former: int | None,
+    notes: Sequence[str] = (),
+    *,
+    verbose: bool,
 ) -> str:
     """Return the gate's decision on version `number`, with the rules it missed, or all of them.
 
-    `former` is the champion it was judged against; `rescored` says that the champion had been
-    evaluated on other rows than the present ones.
+    `former` is the champion it was judged against; `notes` say what is particular about the rows.
 
     >>> from src.model.evaluation.gate import Rule
     >>> rules = [Rule("accuracy", 0.75, 0.8, at_least=True), Rule("ece", 0.1, 0.2, at_least=False)]
-    >>> print(verdict_text(Verdict("kept", rules), 2, None, rescored=False, verbose=False))
+    >>> print(verdict_text(Verdict("kept", rules), 2, None, verbose=False))
     Kept back: version 2 misses 1 of 2 rules; there is no champion yet
       MISSED accuracy                             0.7500 >= 0.8000
     """
@@ -116,11 +120,7 @@ def verdict_text(
         "tie": f"Tie: version {number} passes every rule, but is not better beyond chance; {stays}",
     }[verdict.decision]
     lines = [head]
-    if rescored:
-        lines.append(
-            f"  (version {former} was evaluated on other test rows; "
-            "both were scored on the present ones)"
-        )
+    lines += [f"  ({note})" for note in notes]
     if verdict.comparison:
         lines += _comparison(verdict.comparison)
     for rule in verdict.rules if verbose else verdict.missed:

@@ -1,10 +1,26 @@
 """Which batches a command means: `0 1 2`, `0,1,2`, `0-4`, mixtures of these, or `all`."""
 
 import re
+from collections.abc import Iterable
 
 from src.model.core.errors import UsageError
 
 _PART = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
+
+
+def as_ranges(numbers: Iterable[int]) -> str:
+    """Return batch numbers as short as `parse_batches` takes them.
+
+    >>> as_ranges([0, 1, 2, 5, 7, 8])
+    '0-2,5,7-8'
+    """
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return ",".join("-".join(map(str, run)) for run in runs)
 
 
 def parse_batches(value: str, count: int) -> tuple[int, ...]:

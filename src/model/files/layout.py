@@ -18,6 +18,8 @@ QUALITY_MANIFEST = "reports/data_quality.manifest.json"
 
 SPLIT_MANIFEST = "batches/manifest.json"
 
+ARRIVALS = "arrivals/"
+
 
 def batch_key(number: int) -> str:
     """Return the key of a batch's file.
@@ -38,12 +40,53 @@ def is_batch(key: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """Where the reviews that were added as the batch of this number lie, as they arrived."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        """How it is called where parts of the data are listed."""
+        return f"batch {self.number}"
+
+    @property
+    def train(self) -> str:
+        """The key of the rows to learn from."""
+        return f"{ARRIVALS}{self.number}/train.parquet"
+
+    @property
+    def test(self) -> str:
+        """The key of the rows that the test set grows by."""
+        return f"{ARRIVALS}{self.number}/test.parquet"
+
+    @property
+    def quarantine(self) -> str:
+        """The key of the rows that could not be used."""
+        return f"{ARRIVALS}{self.number}/quarantine.parquet"
+
+    @property
+    def manifest(self) -> str:
+        """The key of the manifest, without which the arrival is not there."""
+        return f"{ARRIVALS}{self.number}/manifest.json"
+
+
+def arrival_of(key: str) -> int | None:
+    """Return the number of the arrival whose manifest has this key, None for other keys.
+
+    >>> arrival_of(Arrival(12).manifest), arrival_of(Arrival(12).test)
+    (12, None)
+    """
+    found = re.fullmatch(rf"{ARRIVALS}(\d+)/manifest\.json", key)
+    return int(found[1]) if found else None
+
+
+@dataclass(frozen=True)
 class Cleaning:
-    """One file to clean: the step that does it, its split, the keys of source and target."""
+    """One file to clean: the step that does it, its split, and the key of what it writes."""
 
     step: str
     split: str
-    source: str
     target: str
 
     @property
@@ -57,7 +100,7 @@ class Cleaning:
         return self.target.replace(".parquet", ".quarantine.parquet")
 
 
-CLEAN_TEST = Cleaning("preprocess_test", "test", RAW_TEST, "processed/test.parquet")
+CLEAN_TEST = Cleaning("preprocess_test", "test", "processed/test.parquet")
 
 
 def clean_batch(number: int) -> Cleaning:
@@ -66,6 +109,4 @@ def clean_batch(number: int) -> Cleaning:
     >>> clean_batch(0).target
     'processed/train_batch_0.parquet'
     """
-    return Cleaning(
-        "preprocess_batch", "train", batch_key(number), f"processed/train_batch_{number}.parquet"
-    )
+    return Cleaning("preprocess_batch", "train", f"processed/train_batch_{number}.parquet")

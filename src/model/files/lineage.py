@@ -1,9 +1,22 @@
 """Which files are there, and whether they were made from what is there now."""
 
 from src.model.core.errors import UsageError
+from src.model.files.batches import parse_batches
 from src.model.files.code_version import code_digest
-from src.model.files.layout import RAW_MANIFEST, RAW_TRAIN, SPLIT_MANIFEST
-from src.model.files.manifest import Manifest, require_manifest
+from src.model.files.counts import ValidateCounts
+from src.model.files.layout import (
+    ARRIVALS,
+    QUALITY_MANIFEST,
+    QUALITY_PAGE,
+    RAW_MANIFEST,
+    RAW_TEST,
+    RAW_TRAIN,
+    SPLIT_MANIFEST,
+    Arrival,
+    arrival_of,
+    batch_key,
+)
+from src.model.files.manifest import Manifest, read_manifest, require_manifest
 from src.model.files.storage import Storage
 
 
@@ -30,6 +43,87 @@ def current_split(storage: Storage, batches: int) -> Manifest:
         )
         raise UsageError(msg, hint="Run make model-split-batches again.")
     return split
+
+
+def arrivals(storage: Storage, batches: int) -> list[Arrival]:
+    """Return what was added to the ingested rows, in order; its numbers follow those of the split.
+
+    Raises:
+        UsageError: a number is missing, or the split has another number of batches than it had.
+    """
+    numbers = sorted(
+        number for key in storage.list(ARRIVALS) if (number := arrival_of(key)) is not None
+    )
+    if numbers != list(range(batches, batches + len(numbers))):
+        held = ", ".join(map(str, numbers))
+        place = f"{storage.root}/{ARRIVALS}"
+        msg = f"{place} holds the batches {held}, and REVIEWS_BATCHES is {batches}."
+        hint = (
+            f"They were added after {numbers[0]} batches: set REVIEWS_BATCHES={numbers[0]}, "
+            "and put back what is missing."
+        )
+        raise UsageError(msg, hint=hint)
+    return [Arrival(number) for number in numbers]
+
+
+def arrival_manifest(storage: Storage, arrival: Arrival) -> Manifest:
+    """Return an arrival's manifest. Raises UsageError where it was added to other rows."""
+    raw, manifest = current_raw(storage), require_manifest(storage, arrival.manifest, "ingest")
+    if any(manifest.parents.get(key) != raw.files[key].sha256 for key in (RAW_TRAIN, RAW_TEST)):
+        msg = f"{storage.root}/{ARRIVALS}{arrival.number} was added to other raw rows."
+        hint = f"Delete {storage.root}/{ARRIVALS} and add what arrived again, with append=1."
+        raise UsageError(msg, hint=hint)
+    return manifest
+
+
+def numbers_of(storage: Storage, value: str, batches: int) -> tuple[int, ...]:
+    """Return the batches that `value` names, of the split and of what arrived since.
+
+    Raises:
+        UsageError: it names others, or none.
+    """
+    return parse_batches(value, batches + len(arrivals(storage, batches)))
+
+
+def batch_source(storage: Storage, number: int, batches: int) -> tuple[str, str]:
+    """Return the key and the SHA-256 of a batch's rows as they were split off, or arrived.
+
+    Raises:
+        UsageError: what they come from changed, or they arrived and validation has not passed them.
+    """
+    if number < batches:
+        key = batch_key(number)
+        return key, current_split(storage, batches).files[key].sha256
+    arrival = Arrival(number)
+    return arrival.train, _passed(storage, arrival).files[arrival.train].sha256
+
+
+def evaluation_sources(storage: Storage, batches: int) -> dict[str, str]:
+    """Return the SHA-256 of every file of test rows by its key, the ingested ones first."""
+    sources = {RAW_TEST: current_raw(storage).files[RAW_TEST].sha256}
+    for arrival in arrivals(storage, batches):
+        sources[arrival.test] = _passed(storage, arrival).files[arrival.test].sha256
+    return sources
+
+
+def _passed(storage: Storage, arrival: Arrival) -> Manifest:
+    """Return an arrival's manifest. Raises UsageError where validation has not passed its rows."""
+    manifest = arrival_manifest(storage, arrival)
+    seen = read_manifest(storage, QUALITY_MANIFEST)
+    place = f"{storage.root}/{ARRIVALS}{arrival.number}"
+    if seen is None or any(
+        seen.parents.get(key) != manifest.files[key].sha256 for key in (arrival.train, arrival.test)
+    ):
+        msg = f"{place} has not been validated."
+        raise UsageError(msg, hint="Run make model-validate first.")
+    if arrival.name in seen.counted(ValidateCounts).failed:
+        msg = f"{place} breaks the limits of the data's quality."
+        hint = (
+            f"Look at {storage.root}/{QUALITY_PAGE}. Delete {place}, or raise the limit and run "
+            "make model-validate again."
+        )
+        raise UsageError(msg, hint=hint)
+    return manifest
 
 
 def step_code(step: str) -> str:

@@ -23,10 +23,9 @@ from src.model.core.names import PLOTS_FOLDER
 from src.model.evaluation.compare import Comparison, compare
 from src.model.evaluation.intervals import Interval, log_losses, wilson
 from src.model.evaluation.plots import curve_plot
-from src.model.files.batches import parse_batches
 from src.model.learners import make_learner
 from src.model.training.examine import Answers, answer
-from src.model.training.inputs import evaluation_file, train_files
+from src.model.training.inputs import batch_numbers, evaluation_file, train_files
 from src.model.training.plan import Plan, fit_into, read_story, serving_bytes
 from src.model.training.tuned import with_tuned
 
@@ -70,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     settings = with_tuned(context)
-    numbers = parse_batches(args.batches, settings.batches)
+    numbers = batch_numbers(context, args.batches)
     if len(numbers) < _LEAST:
         hint = "Name at least two: make model-curve batches=0-4."
         raise UsageError("One batch makes no curve.", hint=hint)

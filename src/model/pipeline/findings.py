@@ -29,14 +29,13 @@ from src.model.evaluation.inspected import (
 )
 from src.model.evaluation.label_noise import Suspicion, suspicion
 from src.model.evaluation.near_duplicates import SIZE, clusters, signatures
-from src.model.files.batches import parse_batches
 from src.model.files.rows import POSITIVE, fold_numbers, is_validation
 from src.model.files.spreadsheet import write_for_people
 from src.model.files.tables import read_blocks
 from src.model.learners import make_learner
 from src.model.learners.base import Reviews
 from src.model.training.examples import COLUMNS, joined_reviews, reviews
-from src.model.training.inputs import Processed, evaluation_file, train_files
+from src.model.training.inputs import Processed, batch_numbers, evaluation_file, train_files
 from src.model.training.tuned import with_tuned
 
 JSON = "reports/findings.json"
@@ -68,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     settings = with_tuned(context)
-    files = train_files(context, parse_batches(args.batches, settings.batches))
+    files = train_files(context, batch_numbers(context, args.batches))
     test = evaluation_file(context)
     context.tracker.check()
     with context.tracker.start("findings", {"step": "findings"}) as record:

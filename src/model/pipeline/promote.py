@@ -56,13 +56,18 @@ class RuleRecord(Record):
 
 
 class PromoteResult(Result):
-    """The decision, and where the gate was asked, everything that led to it."""
+    """The decision, and where the gate was asked, everything that led to it.
+
+    So many of the test rows arrived after the data were first ingested.
+    """
 
     step: Literal["promote"] = "promote"
     decision: Decision | Literal["unchanged", "rolled back"]
     model_version: int
     former_champion: int | None = None
     test_sha256: str | None = None
+    test_rows: int | None = None
+    test_rows_arrived: int | None = None
     champion_evaluated_on_other_rows: bool = False
     rules: list[RuleRecord] = []
     comparison: Comparison | None = None
@@ -112,6 +117,8 @@ def _promote(context: Context, *, ignoring: bool) -> Outcome:
         model_version=challenger.number,
         former_champion=former,
         test_sha256=test.sha256,
+        test_rows=test.rows,
+        test_rows_arrived=test.arrived,
         champion_evaluated_on_other_rows=rescored,
         rules=[RuleRecord(**asdict(rule), passed=rule.passed) for rule in verdict.rules],
         comparison=verdict.comparison,
@@ -119,8 +126,13 @@ def _promote(context: Context, *, ignoring: bool) -> Outcome:
     )
     if challenger.tags.get(GATE_TAG) != ROLLED_BACK:  # the record of its promotion stays
         _decide(context, challenger, champion, result)
+    notes = [test.arrived_text] if test.arrived else []
+    if rescored:
+        notes.append(
+            f"version {former} was evaluated on other test rows; both were scored on these"
+        )
     brief, details = (
-        verdict_text(verdict, challenger.number, former, rescored=rescored, verbose=verbose)
+        verdict_text(verdict, challenger.number, former, notes, verbose=verbose)
         for verbose in (False, True)
     )
     code = 0 if verdict.decision == "promoted" else GateError.exit_code

@@ -24,11 +24,10 @@ from src.model.core.errors import DataError, GateError
 from src.model.core.models import load_artifact, load_model
 from src.model.core.names import CHAMPION
 from src.model.core.records import Training
-from src.model.files.batches import parse_batches
 from src.model.learners import make_learner, recorded_settings
 from src.model.tracking.base import Version, resolve
 from src.model.training.examine import answer
-from src.model.training.inputs import evaluation_file, train_files
+from src.model.training.inputs import batch_numbers, evaluation_file, train_files
 from src.model.training.plan import Plan, fit_into
 from src.model.training.provenance import git_sha, lock_digest
 from src.model.training.warm_start import warm_start
@@ -95,7 +94,7 @@ def _plan(training: Training, context: Context) -> Plan:
     It is still without what the version went on from.
     """
     settings = recorded_settings(training.parameters, context.settings)
-    numbers = parse_batches(training.batches, settings.batches)
+    numbers = batch_numbers(context, training.batches)
     learner, files = make_learner(settings), train_files(context, numbers)
     return Plan(learner, numbers, files, training.validation_share)
 

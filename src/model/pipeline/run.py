@@ -15,7 +15,7 @@ from pydantic import ConfigDict
 from src.model import command, steps
 from src.model.command import Outcome, Result
 from src.model.context import Context
-from src.model.files.batches import parse_batches
+from src.model.training.inputs import batch_numbers
 
 Report = Callable[[str, Outcome], None]
 
@@ -31,6 +31,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("pipeline", choices=sorted(steps.PIPELINES), help="which pipeline")
     parser.add_argument("--source", default="", help="source of `ingest` (default: REVIEWS_SOURCE)")
     parser.add_argument(
+        "--append", default="", help="1: `ingest` adds the source's new rows as the next batch"
+    )
+    parser.add_argument(
         "--batches", default="all", help='batches of `train`: "0 1 2", 0,1,2, 0-4 or all (default)'
     )
     parser.add_argument(
@@ -44,14 +47,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     if args.pipeline == "train":
-        parse_batches(args.batches, context.settings.batches)  # refused before the first step runs
+        batch_numbers(context, args.batches)  # refused before the first step runs
     done: dict[str, Outcome] = {}
 
     def report(name: str, outcome: Outcome) -> None:
         done[name] = outcome
         context.tell(outcome.said(verbose=args.verbose))
 
-    variables = {"source": args.source, "batches": args.batches, "warm_start": args.warm_start}
+    variables = {
+        name: getattr(args, name) for name in ("source", "append", "batches", "warm_start")
+    }
     begun = time.perf_counter()
     run_pipeline(args.pipeline, context, report, force=args.force, **variables)
     text = f"Pipeline {args.pipeline}: {len(done)} steps in {time.perf_counter() - begun:.0f} s"

@@ -25,12 +25,11 @@ from src.model.core.names import CHALLENGER, DIGEST_TAG, FINGERPRINT_TAG, FOOTPR
 from src.model.core.served_model import ServedModel
 from src.model.evaluation.metrics import classification_metrics, decided_figures
 from src.model.evaluation.plots import learning_plot
-from src.model.files.batches import parse_batches
 from src.model.files.lease import file_lock
 from src.model.learners import make_learner
 from src.model.learners.base import Reviews
 from src.model.tracking.base import Run, Version
-from src.model.training.inputs import data_source, train_files
+from src.model.training.inputs import batch_numbers, data_source, train_files
 from src.model.training.plan import Plan, fit_into, read_story, serving_bytes, tidy
 from src.model.training.provenance import git_sha, lock_digest
 from src.model.training.tuned import RESULT, with_tuned
@@ -71,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     settings = with_tuned(context)
     tuned = settings != context.settings
-    numbers = parse_batches(" ".join(args.batches), settings.batches)
+    numbers = batch_numbers(context, " ".join(args.batches))
     learner, files = make_learner(settings), train_files(context, numbers)
     plan = Plan(learner, numbers, files, settings.validation_share)
     context.tracker.check()

@@ -23,14 +23,13 @@ from src.model.core.errors import DivergedError, StorageError, UsageError
 from src.model.core.redact import without_secrets
 from src.model.core.settings import Settings
 from src.model.evaluation.metrics import classification_metrics
-from src.model.files.batches import parse_batches
 from src.model.files.code_version import code_digest
 from src.model.files.tables import Recorded
 from src.model.learners import make_learner
 from src.model.learners.base import Learner, Reviews
 from src.model.tracking.base import Run
 from src.model.training.examples import training_blocks, validation_rows
-from src.model.training.inputs import Processed, local_files, train_files
+from src.model.training.inputs import Processed, batch_numbers, local_files, train_files
 from src.model.training.tuned import RESULT, Tuned
 
 _LOSS = "validation.log_loss"
@@ -75,7 +74,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     if not learner.search:
         msg = f"The learner {learner.name} has no parameters to search."
         raise UsageError(msg, hint="Leave REVIEWS_LEARNER out.")
-    numbers = parse_batches(" ".join(args.batches), settings.batches)
+    numbers = batch_numbers(context, " ".join(args.batches))
     files = train_files(context, numbers)
     paths = local_files(context.storage, files)
     validation = validation_rows(paths, settings.validation_share)

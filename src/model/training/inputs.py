@@ -1,13 +1,21 @@
 """Processed files as the learner and the judge read them, refused where they are out of date."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from src.model.context import Context
 from src.model.core.errors import UsageError
 from src.model.core.records import InputFile
-from src.model.files.layout import CLEAN_TEST, RAW_TEST, Cleaning, batch_key, clean_batch
-from src.model.files.lineage import current_raw, current_split, step_code
+from src.model.files.batches import as_ranges
+from src.model.files.counts import CleanCounts
+from src.model.files.layout import CLEAN_TEST, Cleaning, clean_batch
+from src.model.files.lineage import (
+    batch_source,
+    current_raw,
+    evaluation_sources,
+    numbers_of,
+    step_code,
+)
 from src.model.files.manifest import read_manifest
 from src.model.files.storage import Storage
 from src.model.files.tables import Recorded
@@ -16,11 +24,20 @@ from src.model.tracking.base import DataSet
 
 @dataclass(frozen=True)
 class Processed:
-    """One processed file: its key, its digest and its number of rows."""
+    """One processed file: its key, its digest and its number of rows.
+
+    So many of the rows `arrived` after the data were first ingested.
+    """
 
     key: str
     sha256: str
     rows: int
+    arrived: int = 0
+
+    @property
+    def arrived_text(self) -> str:
+        """How many of the rows came later, for people."""
+        return f"{self.arrived:,} of the {self.rows:,} test rows came with later batches"
 
     def data_set(self, storage: Storage, context: str) -> DataSet:
         """Return the file as an MLflow input."""
@@ -43,34 +60,41 @@ def data_source(context: Context) -> str:
     return str(current_raw(context.storage).parameters["source"])
 
 
+def batch_numbers(context: Context, value: str) -> tuple[int, ...]:
+    """Return the batches that a caller's `value` names. Raises UsageError for others."""
+    return numbers_of(context.storage, value, context.settings.batches)
+
+
 def train_files(context: Context, numbers: Sequence[int]) -> list[Processed]:
     """Return the processed batches. Raises UsageError where one is missing or out of date."""
-    split = current_split(context.storage, context.settings.batches)
-    sources = {number: split.files[batch_key(number)].sha256 for number in numbers}
+    storage, count = context.storage, context.settings.batches
+    sources = {number: dict([batch_source(storage, number, count)]) for number in numbers}
+    lacking = [n for n in numbers if read_manifest(storage, clean_batch(n).manifest) is None]
+    argument = f"batch={as_ranges(lacking or numbers)}"
     return [
-        _processed(context.storage, clean_batch(number), sources[number], f"batch={number}")
-        for number in numbers
+        _processed(storage, clean_batch(number), sources[number], argument) for number in numbers
     ]
 
 
 def evaluation_file(context: Context) -> Processed:
     """Return the processed test file. Raises UsageError where it is missing or out of date."""
-    raw = current_raw(context.storage)
-    return _processed(context.storage, CLEAN_TEST, raw.files[RAW_TEST].sha256, "")
+    sources = evaluation_sources(context.storage, context.settings.batches)
+    return _processed(context.storage, CLEAN_TEST, sources, "")
 
 
-def _processed(storage: Storage, cleaning: Cleaning, source: str, argument: str) -> Processed:
+def _processed(
+    storage: Storage, cleaning: Cleaning, sources: Mapping[str, str], argument: str
+) -> Processed:
     manifest = read_manifest(storage, cleaning.manifest)
     command = f"make model-{cleaning.step.replace('_', '-')} {argument}".strip()
     if manifest is None:
         msg = f"{storage.root}/{cleaning.target} is missing."
         raise UsageError(msg, hint=f"Run {command} first.")
-    current = manifest.parents.get(cleaning.source) == source
-    if not current or manifest.code != step_code(cleaning.step):
-        msg = (
-            f"{storage.root}/{cleaning.target} was made from an older {cleaning.source} or by "
-            "older code."
-        )
+    if manifest.parents != sources or manifest.code != step_code(cleaning.step):
+        made_from = " or ".join(sources)
+        target = f"{storage.root}/{cleaning.target}"
+        msg = f"{target} was made from an older {made_from}, or by older code."
         raise UsageError(msg, hint=f"Run {command} again.")
     entry = manifest.files[cleaning.target]
-    return Processed(cleaning.target, entry.sha256, entry.rows or 0)
+    arrived = manifest.counted(CleanCounts).arrived
+    return Processed(cleaning.target, entry.sha256, entry.rows or 0, arrived)

@@ -47,6 +47,9 @@ class SourceSettings(Group):
     test_share: Share = setting(
         0.1, "Rows held out where a source has no test file, by hash of row_id."
     )
+    arrival_test_share: Share = setting(
+        0.1, "Rows of what is added later (append=1) that join the test rows, by hash of row_id."
+    )
     max_field_bytes: Positive = setting(
         1_048_576, "A longer title or text is quarantined, in bytes."
     )
@@ -106,7 +109,7 @@ class QualitySettings(Group):
         0.05, "Rows the ingest set aside, dropped ratings not counted."
     )
     min_class: Share = setting(0.1, "Rows of the rarer label, per split.")
-    max_empty_title: Share = setting(1.0, "Rows with an empty title.")
+    max_empty_title: Share = setting(0.9, "Rows with an empty title.")
     max_empty_text: Share = setting(0.05, "Rows with an empty text.")
     max_duplicates: Share = setting(0.1, "Train rows that repeat an earlier row exactly.")
     max_conflicts: Share = setting(0.01, "Train rows whose same title and text carry both labels.")
@@ -114,6 +117,14 @@ class QualitySettings(Group):
     max_encoding_damage: Share = setting(0.02, "Rows with replacement characters or mojibake.")
     max_non_english: Share = setting(
         0.2, "Rows that do not look English by their most frequent words."
+    )
+
+    max_shift: Share = setting(
+        0.8,
+        "How far a share of the test rows, or of an arrival, may be from that of the train rows.",
+    )
+    shift_noticed: Share = setting(
+        0.1, "From here such a difference is said; it stops nothing.", "REVIEWS_SHIFT_NOTICED"
     )
 
     @property
