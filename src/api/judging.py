@@ -30,7 +30,8 @@ class Verdict(NamedTuple):
     title_tokens: int
     tokens: int
     unknown_share: float
-    english_share: float
+    language_share: float
+    other_language: bool
 
 
 def judge(served: Served, titles: Sequence[str], messages: Sequence[str]) -> list[Verdict]:
@@ -43,7 +44,8 @@ def judge(served: Served, titles: Sequence[str], messages: Sequence[str]) -> lis
         found.title_tokens,
         found.tokens,
         found.unknown_share,
-        found.english_share,
+        found.language_share,
+        found.other_language,
     )
     listed = (column.tolist() for column in columns)
     return list(map(Verdict._make, zip(label_names(found.probability), *listed, strict=True)))
@@ -165,7 +167,7 @@ def log_row(
         verdict.title_tokens,
         verdict.tokens,
         verdict.unknown_share,
-        verdict.english_share,
+        verdict.language_share,
     )
 
 

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from src.model.core.disk import saying_what_failed
+from src.model.core.languages import LanguagePack, language_pack
 from src.model.core.settings import Settings
 from src.model.files.storage import Storage
 from src.model.files.stores import open_storage
@@ -59,6 +60,11 @@ class Context:
     @property
     def log(self) -> Any:
         return structlog.get_logger()
+
+    @cached_property
+    def language(self) -> LanguagePack:
+        """The language of the reviews. Raises SettingsError where it cannot be had."""
+        return language_pack(self.settings.language)
 
     @cached_property
     def storage(self) -> Storage:

@@ -14,7 +14,7 @@ from tests.integration.processes import until
 
 MODEL_ROW = {
     "format", "kind", "time", "request_id", "role", "model", "version", "digest", "label",
-    "probability", "abstained", "title_tokens", "tokens", "unknown_share", "english_share",
+    "probability", "abstained", "title_tokens", "tokens", "unknown_share", "language_share",
 }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def test_predictions_and_feedback_are_logged_without_the_text(folder: Path) -> N
 
     assert 202 == feedback.status_code
     assert ["prediction"] * 3 + ["feedback"] == [row["kind"] for row in rows]
-    assert {2} == {row["format"] for row in rows}
+    assert {3} == {row["format"] for row in rows}
     assert [MODEL_ROW] * 3 == [set(row) for row in rows[:3]]
     assert {"format", "kind", "time", "request_id", "label"} == set(rows[3])
     assert said["request_id"] == first["request_id"] == rows[3]["request_id"]
@@ -48,9 +48,9 @@ def test_predictions_and_feedback_are_logged_without_the_text(folder: Path) -> N
     )
     counts = first["title_tokens"], first["tokens"]
     assert (4, 17) == (read.title_tokens[0], read.tokens[0]) == counts
-    assert pytest.approx((read.unknown_share[0], read.english_share[0]), abs=5e-5) == (
+    assert pytest.approx((read.unknown_share[0], read.language_share[0]), abs=5e-5) == (
         first["unknown_share"],
-        first["english_share"],
+        first["language_share"],
     )
     assert 4 == counted
     assert not any("waste of money" in json.dumps(row) for row in rows)

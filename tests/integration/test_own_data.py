@@ -9,6 +9,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import polars as pl
 import pytest
@@ -259,3 +260,55 @@ def test_a_table_with_other_columns_is_not_fetched_anew(
     with pytest.raises(SourceError):
         next(own.blocks(own.train[0], ("polarity", "title", "text")))
     assert Path("own.csv").exists()
+
+
+GOSTEI = ("Gostei muito, é ótimo e funciona bem", "Adorei, excelente, recomendo para todo mundo",
+          "Muito bom, vale a pena", "Perfeito, meu filho amou")  # fmt: skip
+ODIEI = ("Não gostei, é péssimo e veio quebrado", "Horrível, não funciona, não recomendo",
+         "Muito ruim, não vale o preço", "Decepcionante, me arrependi da compra")  # fmt: skip
+
+
+def avaliacoes(rows: int = 3_000) -> str:
+    """A CSV of Portuguese reviews, made of a few phrases each."""
+    random = Random(5)
+    lines = ["nota,titulo,texto"]
+    for number in range(rows):
+        good = number % 2 == 0
+        phrases = random.sample(GOSTEI if good else ODIEI, 2)
+        thing = random.choice(["o livro", "a câmera", "o jogo", "a chaleira", "o disco"])
+        text = f"Comprei {thing} para a minha casa. {phrases[0]}. {phrases[1]}, pedido {number}."
+        lines.append(f'{5 if good else 1},{phrases[1].split(",")[0]},"{text}"')
+    return "\n".join(lines) + "\n"
+
+
+def test_portuguese_reviews_go_all_the_way(workspace: Workspace) -> None:
+    """Refused as English; with the language set they are validated, judged and described in it."""
+    Path("avaliacoes.csv").write_text(avaliacoes(), encoding="utf-8")
+    workspace.set(REVIEWS_COLUMN_POLARITY="nota", REVIEWS_COLUMN_TITLE="titulo",
+                  REVIEWS_COLUMN_TEXT="texto", REVIEWS_LABELS="stars")  # fmt: skip
+    refused = workspace.run("pipeline.run", "ingest", "--source", "avaliacoes.csv")
+    assert 3 == refused.code
+    assert "rows that look like another language" in refused.err
+    assert "REVIEWS_LANGUAGE" in refused.err
+
+    workspace.set(REVIEWS_LANGUAGE="pt")
+    workspace.ok("pipeline.run", "ingest", "--source", "avaliacoes.csv")
+    trained = workspace.run("pipeline.run", "train")
+    assert trained.code in {0, 4}, trained.err
+    card = (workspace.data / "reports/model_card_1.html").read_text()
+    assert "product reviews in Portuguese" in card
+    if trained.code:
+        assert "the behavioural cases are those of Portuguese" in trained.out
+        assert "to use it all the same: make model-predict model_version=1" in trained.out
+    text = "Não gostei nada do livro, veio rasgado e a loja não respondeu."
+    words = ("--message", text, "--model-version", "1")
+    found = workspace.ok("pipeline.predict", *words)
+    assert ("negative", False) == (found["label"], found["other_language"])
+    english = "I did not like the book at all and the shop never answered."
+    words = ("--message", english, "--model-version", "1")
+    assert "does not look Portuguese" in workspace.run("pipeline.predict", *words).out
+
+    workspace.set(REVIEWS_LANGUAGE="en")
+    again = workspace.run("pipeline.evaluate", "--model-version", "1")
+    assert (2, True) == (again.code, "The model reads Portuguese" in again.err)
+    assert "REVIEWS_LANGUAGE=pt" in again.err

@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from src.model.core.artifact import Artifact, write_description
 from src.model.core.hashing import hashed_tokens
-from src.model.core.reading import Probabilities, Readings, english_shares, sigmoid
-from src.model.core.records import Training
+from src.model.core.language import frequent_words
+from src.model.core.languages import english
+from src.model.core.reading import Probabilities, Readings, sigmoid
+from src.model.core.records import Language, Training
 from src.model.core.served_model import Explanation, Kind, explanation
 from src.model.core.text import clean, ngram_places, tokens
 
@@ -22,8 +24,8 @@ class ToyClassifier:
 
     kind = KIND
 
-    def __init__(self, odds: Mapping[str, float]) -> None:
-        self._odds = dict(odds)
+    def __init__(self, odds: Mapping[str, float], language: Language | None = None) -> None:
+        self._odds, self._frequent = dict(odds), frequent_words(language or english())
 
     def read(self, titles: Sequence[str], texts: Sequence[str]) -> Readings:
         words = [
@@ -39,7 +41,7 @@ class ToyClassifier:
             title_tokens=hashed.per_field[0::2][:count],
             tokens=np.diff(hashed.offsets)[:count],
             unknown_share=np.array(unknown, np.float64),
-            english_share=english_shares(hashed)[:count],
+            language_share=self._frequent.shares(hashed)[:count],
         )
 
     def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
@@ -61,4 +63,4 @@ class ToyClassifier:
 
 
 def load(artifact: Artifact) -> ToyClassifier:
-    return ToyClassifier(json.loads(artifact.files["words.json"]))
+    return ToyClassifier(json.loads(artifact.files["words.json"]), artifact.language)

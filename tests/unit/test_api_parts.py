@@ -85,7 +85,7 @@ def test_a_verdict_does_not_depend_on_company(served: Served) -> None:
     readings = served.model.read(titles, messages)
     for name in ("probability", "abstained", "title_tokens", "tokens", "unknown_share"):
         assert getattr(readings, name).tolist() == [getattr(v, name) for v in together]
-    assert alone[1].english_share > alone[0].english_share >= 0
+    assert alone[1].language_share > alone[0].language_share >= 0
     assert all(0 <= verdict.unknown_share <= 1 for verdict in together)
     assert [] == judge(served, [], [])
 
@@ -96,7 +96,7 @@ def test_the_logs_line_is_json(served: Served) -> None:
     row = json.loads(encode(log_row("a" * 32, TIME, served, "champion", verdict)))
 
     assert {
-        "format": 2,
+        "format": 3,
         "kind": "prediction",
         "time": TIME,
         "request_id": "a" * 32,
@@ -110,7 +110,7 @@ def test_the_logs_line_is_json(served: Served) -> None:
         "title_tokens": 1,
         "tokens": 4,
         "unknown_share": pytest.approx(verdict.unknown_share, abs=1e-4),
-        "english_share": pytest.approx(0.5, abs=1e-4),
+        "language_share": pytest.approx(0.5, abs=1e-4),
     } == row
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from src.model.core.languages import language_pack, shipped
 from src.model.core.reading import Probabilities, Readings
 from src.model.core.served_model import Contribution, Explanation, Kind
 from src.model.core.text import clean
-from src.model.evaluation.behaviour import Case, _group, cases, examine, rates, shares
+from src.model.evaluation.behaviour import Case, cases, examine, rates, shares
 
 
 class Words:
@@ -38,12 +39,13 @@ class Words:
         return Explanation(clean(title, text), 0.0, parts, exact=False)
 
 
-def test_there_are_many_cases_and_none_twice() -> None:
-    """There are at least 250, of every kind, and no review of a minimum is asked for twice."""
-    found = cases()
+@pytest.mark.parametrize(("language", "least"), [("en", 250), ("pt", 110)])
+def test_there_are_many_cases_and_none_twice(language: str, least: int) -> None:
+    """They are of every kind, and no review of a minimum is asked for twice."""
+    found = cases(language_pack(language))
     single = [case.reviews for case in found if case.kind == "minimum"]
 
-    assert 250 <= len(found)
+    assert least <= len(found)
     assert {"minimum", "invariance", "directional"} == {case.kind for case in found}
     assert len(single) == len(set(single))
     assert all(case.reviews[0] != case.reviews[1] for case in found if case.kind != "minimum")
@@ -51,9 +53,11 @@ def test_there_are_many_cases_and_none_twice() -> None:
     assert all(any(review) for case in found for review in case.reviews)
 
 
-def test_both_labels_are_asked_for_alike() -> None:
+@pytest.mark.parametrize("language", shipped())
+def test_both_labels_are_asked_for_alike(language: str) -> None:
     """A model that says one thing to everything passes about half of the minimum."""
-    labels = [case.expected for case in cases() if case.kind == "minimum"]
+    found = cases(language_pack(language))
+    labels = [case.expected for case in found if case.kind == "minimum"]
 
     assert 0.4 < labels.count("positive") / len(labels) < 0.6
 
@@ -97,9 +101,3 @@ def test_rates_count_by_capability_and_kind() -> None:
         (r.capability, r.passed, r.cases, r.share) for r in found
     ]
     assert {"minimum": pytest.approx(2 / 3)} == shares(found)
-
-
-def test_a_misspelt_expectation_is_refused() -> None:
-    """A case that expects nothing known would pass or fail for no reason."""
-    with pytest.raises(ValueError, match="'good' is nothing that can be expected"):
-        list(_group("minimum", {"capability": "x", "label": "good", "cases": ["a"]}))

@@ -35,6 +35,7 @@ FACTS = CardFacts(
     name="reviews",
     version=3,
     source="my|reviews.zip",
+    language="English",
     description=Description.model_validate(DESCRIPTION),
     training=TRAINING,
     test=InputFile(key="processed/test.parquet", sha256="9" * 64, rows=2_000),

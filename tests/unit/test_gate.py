@@ -74,12 +74,26 @@ def test_each_figure_alone_keeps_a_model_back(change: dict[str, float], rule: st
         (replace(GOOD, behaviour={**GOOD.behaviour, "minimum": 0.5}), "behaviour_minimum"),
         (replace(GOOD, behaviour={**GOOD.behaviour, "invariance": 0.7}), "behaviour_invariance"),
         (replace(GOOD, behaviour={**GOOD.behaviour, "directional": 0.6}), "behaviour_directional"),
-        (replace(GOOD, behaviour={"minimum": 1.0, "directional": 1.0}), "behaviour_invariance"),
     ],
 )
 def test_size_speed_and_behaviour_count_too(worse: Examined, rule: str) -> None:
     """A model may be right and still be too large, too slow or too strange."""
     assert [rule] == missed(worse)
+
+
+def test_a_language_without_cases_has_no_rules_on_them() -> None:
+    """Where its file has cases of some kinds, those count."""
+    assert [] == missed(replace(GOOD, behaviour={}))
+    assert ["behaviour_minimum"] == missed(replace(GOOD, behaviour={"minimum": 0.1}))
+
+
+def test_every_rule_names_the_setting_of_its_bound() -> None:
+    """Who wants another bound need not search for its name."""
+    named = {rule.setting for rule in judge(GOOD, GOOD, ON, PromotionSettings()).rules}
+    settings = {PromotionSettings.variables(field)[0] for field in PromotionSettings.model_fields}
+
+    assert settings - named == {"REVIEWS_SLICE_MIN_ROWS"}
+    assert named <= settings
 
 
 def test_a_kind_of_model_is_held_to_what_it_promises() -> None:

@@ -34,7 +34,7 @@ PREDICTIONS = st.builds(
     title_tokens=COUNTS,
     tokens=COUNTS,
     unknown_share=SHARES.map(lambda share: round(share, 4)),
-    english_share=SHARES.map(lambda share: round(share, 4)),
+    language_share=SHARES.map(lambda share: round(share, 4)),
     title=TEXTS,
     message=TEXTS,
 )
@@ -81,7 +81,7 @@ def test_every_row_is_one_line_of_json(written: PredictionRow | FeedbackRow) -> 
 def test_names_and_format_are_these() -> None:
     """Who reads the log relies on them: another set of names is another format."""
     expected = {
-        "format": 2,
+        "format": 3,
         "kind": "prediction",
         "time": TIME,
         "request_id": "a" * 32,
@@ -95,7 +95,7 @@ def test_names_and_format_are_these() -> None:
         "title_tokens": 2,
         "tokens": 30,
         "unknown_share": 0.1,
-        "english_share": 0.5,
+        "language_share": 0.5,
     }
 
     assert expected == json.loads(encode(PREDICTION))
@@ -113,6 +113,16 @@ def test_texts_stand_in_the_row_only_where_they_are_kept() -> None:
     )
 
 
+def test_rows_of_format_2_are_read() -> None:
+    """It called one share otherwise; everything else is the same."""
+    older = json.loads(encode(PREDICTION)) | {"format": 2}
+    older["english_share"] = older.pop("language_share")
+
+    assert PREDICTION == decode(json.dumps(older))
+    said = FeedbackRow(TIME, "a" * 32, "negative")
+    assert said == decode(encode(said).replace('"format":3', '"format":2'))
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -128,9 +138,9 @@ def test_texts_stand_in_the_row_only_where_they_are_kept() -> None:
         ("[" * 2 * sys.getrecursionlimit(), "is no row"),
         (row(format=1), "is a 'prediction' of format 1"),
         (row(format=None), "is a 'prediction' of format 1"),
-        (row(format=3), "is a 'prediction' of format 3"),
+        (row(format=4), "is a 'prediction' of format 4"),
         (row(format="2"), "is a 'prediction' of format '2'"),
-        (row(kind="rumour"), "is a 'rumour' of format 2"),
+        (row(kind="rumour"), "is a 'rumour' of format 3"),
         (row(kind=["prediction"]), "of the prediction log"),
         (row(kind="feedback", label="neutral"), "is damaged: label"),
         (row(label="neutral"), "is damaged: label"),
@@ -140,7 +150,7 @@ def test_texts_stand_in_the_row_only_where_they_are_kept() -> None:
         (row(probability=float("nan")), "of the prediction log"),
         (row(probability=float("inf")), "of the prediction log"),
         (row(unknown_share=float("nan")), "of the prediction log"),
-        (row(english_share=float("-inf")), "of the prediction log"),
+        (row(language_share=float("-inf")), "of the prediction log"),
         (row(tokens=2.5), "is damaged: tokens"),
         (row(title={"a": 1}), "is damaged: title"),
     ],

@@ -1,9 +1,18 @@
 """Counting what is wrong with the data."""
 
+from collections.abc import Iterable
+
 import polars as pl
 
-from src.model.data.quality import LENGTH_EDGES, check, note_overlap, split_statistics
+from src.model.core.language import frequent_words
+from src.model.core.languages import english
+from src.model.data import quality
+from src.model.data.quality import LENGTH_EDGES, SplitStatistics, check, note_overlap
 from src.model.files.rows import row_ids
+
+
+def split_statistics(blocks: Iterable[pl.DataFrame]) -> SplitStatistics:
+    return quality.split_statistics(blocks, frequent_words(english()))
 
 
 def frame(*rows: tuple[int, str, str]) -> pl.DataFrame:
@@ -36,7 +45,7 @@ def test_findings_are_counted_across_blocks() -> None:
         "empty_title": 1,
         "empty_text": 1,
         "encoding_damage": 2,
-        "non_english": 1,
+        "other_language": 1,
         "duplicates": 2,
         "conflicts": 3,
     }
@@ -44,11 +53,11 @@ def test_findings_are_counted_across_blocks() -> None:
     assert {
         "duplicates": [1, 2],
         "conflicts": [0, 1, 2],
-        "non_english": [5],
+        "other_language": [5],
         "encoding_damage": [6, 7],
     } == {
         name: parts.examples[name]
-        for name in ("duplicates", "conflicts", "non_english", "encoding_damage")
+        for name in ("duplicates", "conflicts", "other_language", "encoding_damage")
     }
     assert 8 == parts.lengths.sum()
     assert 5 == parts.positive
@@ -80,7 +89,7 @@ def test_checks_hold_shares_against_limits() -> None:
         "empty_title",
         "empty_text",
         "encoding_damage",
-        "non_english",
+        "other_language",
         "duplicates",
     )
     limits = dict.fromkeys((*names, "conflicts", "overlap"), 0.25)

@@ -6,20 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from src.model.core.hashing import hashed_tokens
+from src.model.core.language import frequent_words
+from src.model.core.languages import english, language_pack
 from src.model.core.models.hashed import SentimentClassifier, Shape
 from src.model.core.models.tfidf import TfidfClassifier
-from src.model.core.reading import (
-    _STOP_WORDS,
-    Readings,
-    english_shares,
-    look_foreign,
-    sigmoid,
-    stop_words,
-)
+from src.model.core.reading import Readings, sigmoid
+from src.model.core.records import Language
 from src.model.core.served_model import ServedModel
 from src.model.core.text import clean, clean_field, tokens
 
-STOP_WORDS = set(_STOP_WORDS)
+ENGLISH_WORDS, PORTUGUESE_WORDS = english(), language_pack("pt").language
+STOP_WORDS = ENGLISH_WORDS.frequent_words
+FREQUENT = frequent_words(ENGLISH_WORDS)
 WEIGHTS = np.random.default_rng(5).normal(size=1 << 14).astype(np.float16)
 HASHED = [SentimentClassifier(WEIGHTS, Shape(14, ngrams)) for ngrams in (1, 2, 3)]
 TFIDF = TfidfClassifier(["good"], np.ones(1), np.ones(1), 0.0)
@@ -62,7 +60,7 @@ def test_a_reading_does_not_change_with_the_ngrams(text: str) -> None:
     unigrams, bigrams, trigrams = (listed(model.read(["So"], [text])) for model in HASHED)
     common = set(unigrams) - concluded
 
-    assert {"title_tokens", "tokens", "unknown_share", "english_share"} == common
+    assert {"title_tokens", "tokens", "unknown_share", "language_share"} == common
     for name in common:
         assert unigrams[name] == bigrams[name] == trigrams[name]
 
@@ -100,54 +98,67 @@ def test_probabilities_are_those_of_the_reading(reviews: list[tuple[str, str]]) 
 
 @given(st.lists(st.tuples(FIELDS, FIELDS), max_size=5))
 @settings(max_examples=200, deadline=None)
-def test_the_english_share_is_that_of_frequent_words(reviews: list[tuple[str, str]]) -> None:
+def test_the_language_share_is_that_of_frequent_words(reviews: list[tuple[str, str]]) -> None:
     """It is the share of tokens that are among the stop words, whatever model reads."""
     titles, texts = [title for title, _ in reviews], [text for _, text in reviews]
     words = [[*tokens(f.title), *tokens(f.text)] for f in (clean(*review) for review in reviews)]
-    expected = [sum(w in STOP_WORDS for w in found) / max(len(found), 1) for found in words]
+    expected = [sum(w in set(STOP_WORDS) for w in found) / max(len(found), 1) for found in words]
     models: list[ServedModel] = [*HASHED, TFIDF]
 
-    assert expected == english_shares(hashed_tokens(titles, texts)).tolist()
+    assert expected == FREQUENT.shares(hashed_tokens(titles, texts)).tolist()
     for model in models:
-        assert expected == model.read(titles, texts).english_share.tolist()
+        assert expected == model.read(titles, texts).language_share.tolist()
 
 
-@given(st.lists(PIECES | st.sampled_from(_STOP_WORDS) | st.text(max_size=8), max_size=40))
+@given(st.lists(PIECES | st.sampled_from(STOP_WORDS) | st.text(max_size=8), max_size=40))
 @settings(max_examples=400, deadline=None)
 def test_the_table_agrees_with_the_set(pieces: list[str]) -> None:
     """One look into the table says of every token what `token in set` says."""
     text = " ".join(pieces)
     words = tokens(clean_field(text))
 
-    assert [word in STOP_WORDS for word in words] == stop_words(
+    assert [word in STOP_WORDS for word in words] == FREQUENT.among(
         hashed_tokens([""], [text])
     ).tolist()
 
 
-def test_every_stop_word_is_found() -> None:
+@pytest.mark.parametrize("language", [ENGLISH_WORDS, PORTUGUESE_WORDS])
+def test_every_frequent_word_is_found(language: Language) -> None:
     """No two of them are the same, and each is one token that the table knows."""
-    found = hashed_tokens(_STOP_WORDS, [""] * len(_STOP_WORDS))
+    words, frequent = language.frequent_words, frequent_words(language)
+    found = hashed_tokens(words, [""] * len(words))
 
-    assert len(STOP_WORDS) == len(_STOP_WORDS) == found.hashes.size
-    assert stop_words(found).all()
-    assert not stop_words(hashed_tokens(["a as me no so"], [""])).any()
+    assert len(set(words)) == len(words) == found.hashes.size
+    assert frequent.among(found).all()
+    assert not frequent.among(hashed_tokens(["a as me no so"], [""])).any()
 
 
-def test_foreign_reviews_look_foreign() -> None:
-    """Portuguese ones do, English ones do not, wherever they stand among others."""
+def test_reviews_of_another_language_look_like_it() -> None:
+    """Portuguese ones to an English table and the reverse, wherever they stand among others."""
     texts = [text for pair in zip(ENGLISH, PORTUGUESE, strict=True) for text in pair]
+    portuguese = frequent_words(PORTUGUESE_WORDS)
 
-    assert [False, True] * 6 == look_foreign([""] * 12, texts).tolist()
-    assert [False, True] * 6 == look_foreign(texts, [""] * 12).tolist()
-    assert [] == look_foreign([], []).tolist()
+    assert [False, True] * 6 == FREQUENT.lacking([""] * 12, texts).tolist()
+    assert [False, True] * 6 == FREQUENT.lacking(texts, [""] * 12).tolist()
+    assert [True, False] * 6 == portuguese.lacking([""] * 12, texts).tolist()
+    assert [] == FREQUENT.lacking([], []).tolist()
 
 
-def test_short_reviews_do_not_look_foreign() -> None:
+def test_a_model_keeps_its_language() -> None:
+    """What it reads is held against the words of that language, pruned or reshaped or not."""
+    model = SentimentClassifier(WEIGHTS, Shape(14, 2), PORTUGUESE_WORDS)
+    for kept in (model, model.reshaped(slope=2.0), model.pruned(24_000)):
+        assert not kept.read([""] * 6, PORTUGUESE).other_language.any()
+        assert kept.read([""] * 6, ENGLISH).other_language.all()
+    assert HASHED[0].read([""] * 6, PORTUGUESE).other_language.all()
+
+
+def test_short_reviews_look_like_any_language() -> None:
     """Under eight tokens, of title and text together, nothing can be said."""
     titles = ["Bom", "Muito bom", "Muito bom"]
     texts = ["Gostei deste livro.", "Gostei muito dele hoje.", "Gostei muito dele antes, hoje não."]
 
-    assert [False, False, True] == look_foreign(titles, texts).tolist()
+    assert [False, False, True] == FREQUENT.lacking(titles, texts).tolist()
 
 
 def test_readings_of_parts_join_in_their_order() -> None:

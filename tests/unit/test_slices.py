@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from src.model.core.languages import language_pack
 from src.model.evaluation.slices import joined, slice_figures, text_masks, value_masks
 
 ROWS = [
@@ -14,6 +15,7 @@ ROWS = [
     ("Muy bueno", "El libro es muy bueno y me gusta mucho leer en casa por la noche"),
     ("A1", "OK"),
 ]
+PACK = language_pack("en")
 FRAME = pl.DataFrame(ROWS, schema=["title", "text"], orient="row")
 
 
@@ -32,13 +34,13 @@ FRAME = pl.DataFrame(ROWS, schema=["title", "text"], orient="row")
 )
 def test_slices_hold_the_rows_their_names_say(name: str, rows: list[int]) -> None:
     """Typographic apostrophes count, two letters are no shouting, one word 130 times no English."""
-    assert rows == np.flatnonzero(text_masks(FRAME)[name]).tolist()
+    assert rows == np.flatnonzero(text_masks(FRAME, PACK)[name]).tolist()
 
 
 def test_blocks_join_to_slices_of_all_rows_and_empty_ones_go() -> None:
     """The blocks a file is read in make no difference."""
-    whole = joined([text_masks(FRAME)])
-    parts = joined([text_masks(FRAME[:2]), text_masks(FRAME[2:])])
+    whole = joined([text_masks(FRAME, PACK)])
+    parts = joined([text_masks(FRAME[:2], PACK), text_masks(FRAME[2:], PACK)])
 
     assert {n: m.tolist() for n, m in whole.items()} == {n: m.tolist() for n, m in parts.items()}
     assert "length: 21 to 60 words" not in whole

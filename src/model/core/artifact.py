@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from src.model.core.digest import sha256
 from src.model.core.errors import ModelError
-from src.model.core.records import Description, Training, first_problem
+from src.model.core.languages import english
+from src.model.core.records import Description, Language, Training, first_problem
 
 FORMAT = 2
 """Grows with every change of the text path: a model is valid with the one it was trained with."""
@@ -43,6 +44,12 @@ class Artifact:
             msg = f"{self.place}/{DESCRIPTION} has no record of its training."
             raise ModelError(msg, hint="It was not written by our train step. Train again.")
         return self.description.training
+
+    @property
+    def language(self) -> Language:
+        """The language that the model reads."""
+        training = self.description.training
+        return (training.language if training else None) or english()
 
 
 def write_description(

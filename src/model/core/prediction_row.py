@@ -1,7 +1,7 @@
 """The prediction log's rows: one class for each kind, one encoder, one reader.
 
 A row is a JSON object on a line of its own. `format` grows when a name changes its meaning or
-goes; who reads the log refuses a format it does not know instead of guessing.
+goes; who reads the log takes format 2 too, and refuses others instead of guessing.
 """
 
 import json
@@ -14,7 +14,9 @@ from src.model.core.errors import DataError
 from src.model.core.labels import Answer, Label
 from src.model.core.records import first_problem
 
-FORMAT = 2
+FORMAT = 3
+_RENAMED = {2: {"english_share": "language_share"}}
+"""What older formats call what is read all the same, by their number."""
 
 Role = Literal["champion", "canary", "shadow"]
 """Who made a prediction: the champion, a challenger in its place, or one beside it, unheard."""
@@ -44,7 +46,7 @@ class PredictionRow(NamedTuple):
     title_tokens: Count
     tokens: Count
     unknown_share: Share
-    english_share: Share
+    language_share: Share
     title: str | None = None
     message: str | None = None
 
@@ -89,7 +91,7 @@ def encode(row: Row) -> str:
         f'"label":"{row.label}","probability":{row.probability!r},'
         f'"abstained":{"true" if row.abstained else "false"},'
         f'"title_tokens":{row.title_tokens},"tokens":{row.tokens},'
-        f'"unknown_share":{row.unknown_share:.4f},"english_share":{row.english_share:.4f}{text}}}'
+        f'"unknown_share":{row.unknown_share:.4f},"language_share":{row.language_share:.4f}{text}}}'
     )
 
 
@@ -114,10 +116,13 @@ def decode(line: str | bytes) -> Row:
         version, kind = found.pop("format", 1), str(found.pop("kind"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"A line of the prediction log is no row: {error!r}.") from None
-    if version != FORMAT or kind not in _KINDS:
+    if version not in (FORMAT, *_RENAMED) or kind not in _KINDS:
         msg = f"A row of the prediction log is a {kind[:100]!r} of format {version!r}."
-        hint = f"This version of the program reads format {FORMAT}."
+        hint = f"This version of the program reads the formats 2 and {FORMAT}."
         raise DataError(msg, hint=hint)
+    for old, new in _RENAMED.get(version, {}).items():
+        if old in found:
+            found[new] = found.pop(old)
     try:
         row: Row = _KINDS[kind].validate_python(found)
     except ValidationError as error:

@@ -25,12 +25,27 @@ class InputFile(Record):
     rows: Annotated[int, Field(ge=0)]
 
 
+class Language(Record):
+    """A language: its code as in BCP 47, its English name, its most frequent words.
+
+    Words that are as frequent in other languages (`a`, `as`, `me`, `no`, `so`) are not among them.
+    """
+
+    code: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
+    name: Annotated[str, Field(pattern=r"^[^\W\d_][\w ()-]*$", max_length=40)]
+    frequent_words: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=40)], ...],
+        Field(min_length=5, max_length=500),
+    ]
+
+
 class Training(Record):
     """What a model was made from.
 
     `parameters` are everything that decides a model besides its rows, as MLflow has them
-    (`hashed.bits`, …). `state` has the digests of the files beside the model that only a later
-    training needs; a folder that serves has none of them.
+    (`hashed.bits`, …). `language` is that of the reviews, English where older versions wrote none.
+    `state` has the digests of the files beside the model that only a later training needs; a
+    folder that serves has none of them.
     """
 
     source: str = "an unrecorded source"
@@ -42,6 +57,7 @@ class Training(Record):
     parameters: dict[str, Scalar]
     inputs: tuple[InputFile, ...]
     warm_start_version: int | None = None
+    language: Language | None = None
     state: dict[str, str] = {}
 
     @model_validator(mode="before")

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from src.model.core.reading import look_foreign
+from src.model.core.language import FrequentWords
 from src.model.files.rows import POSITIVE
 
 SAMPLES = 100
@@ -19,7 +19,7 @@ LENGTH_EDGES = (0, 1, 10, 20, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
 _DAMAGE = "\ufffd|Ã[\u0080-\u00bf]|â€|Â[\u00a0-\u00bf]"
 
 # Findings that one row shows by itself; `duplicates`, `conflicts` and `overlap` need all rows.
-ROW_FINDINGS = ("empty_title", "empty_text", "encoding_damage", "non_english")
+ROW_FINDINGS = ("empty_title", "empty_text", "encoding_damage", "other_language")
 
 
 @dataclass
@@ -48,12 +48,12 @@ class SplitStatistics:
         return self.found.get(finding, 0) / max(self.rows, 1)
 
 
-def split_statistics(blocks: Iterable[pl.DataFrame]) -> SplitStatistics:
-    """Count over frames with the columns row_id, polarity, title and text."""
+def split_statistics(blocks: Iterable[pl.DataFrame], language: FrequentWords) -> SplitStatistics:
+    """Count over frames with the columns row_id, polarity, title and text in a language."""
     total = SplitStatistics()
     ids, labels = [total.ids], [total.is_positive]
     for block in blocks:
-        for name, flags in _row_findings(block).items():
+        for name, flags in _row_findings(block, language).items():
             where = np.flatnonzero(flags)
             total.note(name, where.size, where + total.rows)
         positive = (block["polarity"] == POSITIVE).to_numpy()
@@ -70,14 +70,14 @@ def split_statistics(blocks: Iterable[pl.DataFrame]) -> SplitStatistics:
     return total
 
 
-def _row_findings(block: pl.DataFrame) -> dict[str, npt.NDArray[np.bool_]]:
+def _row_findings(block: pl.DataFrame, language: FrequentWords) -> dict[str, npt.NDArray[np.bool_]]:
     """Return which of a block's n rows show each of `ROW_FINDINGS`, arrays of shape (n,)."""
     title, text = block["title"], block["text"]
     return {
         "empty_title": (title.str.strip_chars() == "").to_numpy(),
         "empty_text": (text.str.strip_chars() == "").to_numpy(),
         "encoding_damage": (title + " " + text).str.contains(_DAMAGE).to_numpy(),
-        "non_english": look_foreign(title.to_list(), text.to_list()),
+        "other_language": language.lacking(title.to_list(), text.to_list()),
     }
 
 

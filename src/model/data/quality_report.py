@@ -26,7 +26,7 @@ MEANINGS = {
     "empty_title": "rows with an empty title",
     "empty_text": "rows with an empty text",
     "encoding_damage": "rows with replacement characters or mojibake",
-    "non_english": "rows that do not look English by their most frequent words",
+    "other_language": "rows that look like another language, by their most frequent words",
     "duplicates": "rows that repeat an earlier row exactly",
     "conflicts": "rows whose same title and text carry both labels",
     "overlap": "test rows that also stand in train",

@@ -11,7 +11,7 @@ MEANINGS = {
     "empty_title": "rows with an empty title",
     "empty_text": "rows with an empty text",
     "encoding_damage": "rows with replacement characters or mojibake",
-    "non_english": "rows that do not look English",
+    "other_language": "rows that look like another language",
 }
 
 

@@ -17,6 +17,8 @@ from src.model import command
 from src.model.command import Outcome, Result
 from src.model.context import Advance, Context
 from src.model.core.errors import QualityError
+from src.model.core.language import frequent_words
+from src.model.core.settings import QualitySettings
 from src.model.data import quality, quality_report
 from src.model.data.quality import Check, SplitStatistics, split_statistics
 from src.model.data.quality_parts import DataPart, DataParts, broken, data_parts, example_rows
@@ -48,7 +50,10 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     with storage.lease("validate"):
         parts = data_parts(storage, context.settings.batches)
         limits = context.settings.quality.limits
-        inputs = Inputs("validate", limits, parts.sha256, step_code("validate"))
+        language = context.language.language.model_dump(mode="json")
+        inputs = Inputs(
+            "validate", limits | {"language": language}, parts.sha256, step_code("validate")
+        )
 
         def work(replacing: Callable[[], None]) -> tuple[tuple[str, ...], ValidateCounts]:
             replacing()
@@ -64,7 +69,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     pages = [storage.path(key) for key in (QUALITY_JSON, QUALITY_PAGE)]
     context.tracker.record_manifest(now, pages)
     report = QualityReport.model_validate_json(storage.path(QUALITY_JSON).read_bytes())
-    _stop_if_over(report, storage.root)
+    _stop_if_over(report, storage.root, context.language.name)
     head = "Unchanged, skipped" if skipped else "Validated"
     text = summary(head, report, f"{storage.root}/{QUALITY_PAGE}")
     return Outcome(ValidateResult(skipped=skipped, **report.model_dump()), text)
@@ -72,10 +77,11 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
 
 def _write_reports(context: Context, parts: DataParts) -> QualityReport:
     statistics: dict[str, SplitStatistics] = {}
+    frequent = frequent_words(context.language.language)
     with context.progress("Validating") as advance:
         for part in parts.all:
             blocks = _counting(context, part, advance, sum(each.rows for each in parts.all))
-            statistics[part.name] = split_statistics(blocks)
+            statistics[part.name] = split_statistics(blocks, frequent)
     quality.note_overlap(statistics["train"], statistics["test"])
     limits = context.settings.quality.limits
     others = {name: found for name, found in statistics.items() if name != "train"}
@@ -128,7 +134,7 @@ def summary(head: str, report: QualityReport, page: str) -> str:
     return "\n".join([*lines, f"  {page}"])
 
 
-def _stop_if_over(report: QualityReport, root: str) -> None:
+def _stop_if_over(report: QualityReport, root: str, language: str) -> None:
     """Raise QualityError where a check or a difference is over its limit."""
     over = [
         *((str(check), check.setting) for check in report.checks if not check.passed),
@@ -137,7 +143,10 @@ def _stop_if_over(report: QualityReport, root: str) -> None:
     if not over:
         return
     msg = "The data breaks its limits:\n" + "\n".join(f"  {found}" for found, _ in over)
-    names = ", ".join(dict.fromkeys(setting for _, setting in over))
+    settings = [setting for _, setting in over]
+    if QualitySettings.variables("max_other_language")[0] in settings:
+        settings.append("REVIEWS_LANGUAGE, which is " + language)
+    names = ", ".join(dict.fromkeys(settings))
     places = f"{root}/{QUALITY_PAGE} and the rows in {root}/{QUALITY_ROWS}"
     raise QualityError(msg, hint=f"Look at {places}; the limits: {names}.")
 

@@ -1,19 +1,17 @@
 """What a model can and cannot do, case by case.
 
 The method is CheckList (Ribeiro et al. 2020, "Beyond accuracy", section 2). The cases are data, in
-`behaviour.toml`: minimum functionality, invariance, and direction.
+the language's file in `core/languages`: minimum functionality, invariance, and direction.
 """
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from src.model.core.labels import LABELS, is_positive
+from src.model.core.labels import is_positive
+from src.model.core.languages import LabelledCases, LanguagePack, PairedCases
 from src.model.core.served_model import ServedModel
 
 Kind = Literal["minimum", "invariance", "directional"]
@@ -24,8 +22,6 @@ TOLERANCE = 0.1
 
 One that should not fall may fall by this much, and one that should not rise may rise.
 """
-
-_MOVES = {"down", "up", "not down", "not up"}
 
 
 @dataclass(frozen=True)
@@ -64,32 +60,27 @@ class Rate:
         return self.passed / self.cases
 
 
-@cache
-def cases() -> tuple[Case, ...]:
-    """Return the cases of `behaviour.toml`."""
-    content = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    return tuple(case for kind in KINDS for group in content[kind] for case in _group(kind, group))
+def cases(pack: LanguagePack) -> tuple[Case, ...]:
+    """Return the cases of a language; a language may have none."""
+    labelled = [_case("minimum", group, group.label, text)
+                for group in pack.minimum for text in group.cases]  # fmt: skip
+    paired = [_case("invariance", group, "the same label", *pair)
+              for group in pack.invariance for pair in group.pairs]  # fmt: skip
+    moved = [_case("directional", group, group.moves, *pair)
+             for group in pack.directional for pair in group.pairs]  # fmt: skip
+    return (*labelled, *paired, *moved)
 
 
-def _group(kind: Kind, group: Mapping[str, Any]) -> Iterable[Case]:
-    expected = {
-        "minimum": group.get("label"),
-        "invariance": "the same label",
-        "directional": group.get("moves"),
-    }[kind]
-    if expected not in {*LABELS, "the same label", *_MOVES}:
-        msg = f"{group['capability']}: {expected!r} is nothing that can be expected"
-        raise ValueError(msg)
-    in_title = group.get("field") == "title"
-    for entry in group["cases"] if kind == "minimum" else group["pairs"]:
-        texts = [entry] if isinstance(entry, str) else entry
-        reviews = tuple((text, "") if in_title else ("", text) for text in texts)
-        yield Case(kind, group["capability"], expected, reviews)
+def _case(kind: Kind, group: LabelledCases | PairedCases, expected: str, *texts: str) -> Case:
+    in_title = group.field == "title"
+    reviews = tuple((text, "") if in_title else ("", text) for text in texts)
+    return Case(kind, group.capability, expected, reviews)
 
 
-def examine(model: ServedModel, chosen: Sequence[Case] | None = None) -> list[Outcome]:
+def examine(model: ServedModel, chosen: Sequence[Case]) -> list[Outcome]:
     """Return how the model does on every case."""
-    chosen = cases() if chosen is None else chosen
+    if not chosen:
+        return []
     reviews = [review for case in chosen for review in case.reviews]
     titles, texts = [title for title, _ in reviews], [text for _, text in reviews]
     probability = model.probabilities(titles, texts)

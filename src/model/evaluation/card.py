@@ -35,7 +35,8 @@ thead:not(:has(th:not(:empty))) { display: none; }
 class CardFacts:
     """Everything a card tells.
 
-    `description` is the model's own `model.json`, and `training` a part of it. `source` is what
+    `description` is the model's own `model.json`, and `training` a part of it; `language` is the
+    name of the one it reads. `source` is what
     the test rows were ingested from; what the train rows were from, the description says.
     """
 
@@ -43,6 +44,7 @@ class CardFacts:
     version: int
     source: str
     description: Description
+    language: str
     training: Training
     test: InputFile
     positive_share: float

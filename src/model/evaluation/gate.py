@@ -44,12 +44,16 @@ class Judged:
 
 @dataclass(frozen=True)
 class Rule:
-    """One condition: a figure, the bound it is held to, and whether it holds."""
+    """One condition: a figure, the bound it is held to, and whether it holds.
+
+    `setting` is the name of the bound's setting, where it has one.
+    """
 
     name: str
     figure: float
     bound: float
     at_least: bool
+    setting: str = ""
 
     @property
     def passed(self) -> bool:
@@ -73,33 +77,41 @@ class Verdict:
 def absolute_rules(examined: Examined, limits: PromotionSettings) -> list[Rule]:
     """Return the rules that need no champion.
 
-    A figure that could not be computed fails its rule. Size and speed are held to what the kind of
+    A figure that could not be computed fails its rule; a language without behavioural cases of a
+    kind has no rule on them. Size and speed are held to what the kind of
     model promises, where the settings name no bound.
     """
-    figures = examined.figures
-    max_bytes = limits.max_model_bytes or examined.kind.max_bytes
-    max_latency = limits.max_latency_us or examined.kind.max_latency_us
+    figures, kind = examined.figures, examined.kind
     rules = [
-        Rule("test_rows", len(examined.probability), limits.min_test_rows, at_least=True),
-        Rule("accuracy", figures["accuracy"], limits.min_accuracy, at_least=True),
-        Rule("recall_negative", figures["recall_negative"], limits.min_recall, at_least=True),
-        Rule("recall_positive", figures["recall_positive"], limits.min_recall, at_least=True),
-        Rule("roc_auc", figures.get("roc_auc", 0.0), limits.min_roc_auc, at_least=True),
-        Rule("log_loss", figures["log_loss"], limits.max_log_loss, at_least=False),
-        Rule("calibration_error", figures["ece"], limits.max_ece, at_least=False),
-        Rule("coverage", figures.get("coverage", 0.0), limits.min_coverage, at_least=True),
-        Rule("model_bytes", examined.model_bytes, max_bytes, at_least=False),
-        Rule("latency_us", examined.latency_us, max_latency, at_least=False),
+        _rule("test_rows", len(examined.probability), "min_test_rows", limits),
+        _rule("accuracy", figures["accuracy"], "min_accuracy", limits),
+        _rule("recall_negative", figures["recall_negative"], "min_recall", limits),
+        _rule("recall_positive", figures["recall_positive"], "min_recall", limits),
+        _rule("roc_auc", figures.get("roc_auc", 0.0), "min_roc_auc", limits),
+        _rule("log_loss", figures["log_loss"], "max_log_loss", limits),
+        _rule("calibration_error", figures["ece"], "max_ece", limits),
+        _rule("coverage", figures.get("coverage", 0.0), "min_coverage", limits),
+        _rule("model_bytes", examined.model_bytes, "max_model_bytes", limits, kind.max_bytes),
+        _rule("latency_us", examined.latency_us, "max_latency_us", limits, kind.max_latency_us),
     ]
-    bounds: dict[Kind, float] = {
-        "minimum": limits.min_functionality,
-        "invariance": limits.min_invariance,
-        "directional": limits.min_directional,
+    bounds: dict[Kind, str] = {
+        "minimum": "min_functionality",
+        "invariance": "min_invariance",
+        "directional": "min_directional",
     }
     return rules + [
-        Rule(f"behaviour_{kind}", examined.behaviour.get(kind, 0.0), bound, at_least=True)
-        for kind, bound in bounds.items()
+        _rule(f"behaviour_{cases}", examined.behaviour[cases], field, limits)
+        for cases, field in bounds.items()
+        if cases in examined.behaviour
     ]
+
+
+def _rule(
+    name: str, figure: float, field: str, limits: PromotionSettings, otherwise: float = 0.0
+) -> Rule:
+    """Return the rule that holds a figure to the bound in a field, or `otherwise` where it is 0."""
+    bound, setting = getattr(limits, field) or otherwise, limits.variables(field)[0]
+    return Rule(name, figure, bound, at_least=field.startswith("min_"), setting=setting)
 
 
 def relative_rules(
@@ -115,10 +127,15 @@ def relative_rules(
     believed = [change.difference for change in slices if change.adjusted_p < LEVEL]
     worst_slice = min([*believed, 0.0])
     accuracy, log_loss = comparison.accuracy_interval.low, comparison.log_loss_interval.high
+
+    def drop(name: str, figure: float, field: str) -> Rule:
+        setting = limits.variables(field)[0]
+        return Rule(name, figure, -getattr(limits, field), at_least=True, setting=setting)
+
     return [
-        Rule("accuracy_against_champion", accuracy, -limits.max_accuracy_drop, at_least=True),
-        Rule("log_loss_against_champion", log_loss, limits.max_log_loss_rise, at_least=False),
-        Rule("worst_slice_against_champion", worst_slice, -limits.max_slice_drop, at_least=True),
+        drop("accuracy_against_champion", accuracy, "max_accuracy_drop"),
+        _rule("log_loss_against_champion", log_loss, "max_log_loss_rise", limits),
+        drop("worst_slice_against_champion", worst_slice, "max_slice_drop"),
     ]
 
 

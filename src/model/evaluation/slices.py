@@ -8,18 +8,14 @@ import numpy.typing as npt
 import polars as pl
 
 from src.model.core.labels import is_positive
-from src.model.core.reading import look_foreign
+from src.model.core.language import frequent_words
+from src.model.core.languages import LanguagePack
 from src.model.evaluation.intervals import Interval, log_losses, wilson
 
 Masks = Mapping[str, npt.NDArray[np.bool_]]
 """Slice name -> which of the n rows belong to it, shape (n,)."""
 
 _LENGTHS = ((0, 20), (21, 60), (61, 120), (121, None))
-_NEGATION = (
-    r"(?i)\b(?:not|no|never|none|nobody|nothing|neither|nor|cannot|without|hardly|barely|"
-    r"\w+n['\u2019]t)\b"
-)
-_CONTRAST = r"(?i)\b(?:but|however|although|though|yet|despite|nevertheless|except)\b"
 _MIN_LETTERS = 10
 _MOST_VALUES = 20
 
@@ -40,8 +36,8 @@ class Slice:
     judged: bool
 
 
-def text_masks(frame: pl.DataFrame) -> Masks:
-    """Return the slices of n reviews with the columns title and text.
+def text_masks(frame: pl.DataFrame, pack: LanguagePack) -> Masks:
+    """Return the slices of n reviews with the columns title and text, in the pack's language.
 
     They overlap, and some may hold no row.
     """
@@ -53,8 +49,8 @@ def text_masks(frame: pl.DataFrame) -> Masks:
     flags = {
         **lengths,
         "title: empty": pl.col("title").str.strip_chars() == "",
-        "negation: present": both.str.contains(_NEGATION),
-        "contrast: present": both.str.contains(_CONTRAST),
+        **_with_words("negation: present", both, pack.negation),
+        **_with_words("contrast: present", both, pack.contrast),
         "capitals: all": (both == both.str.to_uppercase())
         & (both != both.str.to_lowercase())  # Chinese has no capitals, and Arabic neither
         & (letters >= _MIN_LETTERS),
@@ -62,8 +58,15 @@ def text_masks(frame: pl.DataFrame) -> Masks:
     }
     found = frame.select(expression.alias(name) for name, expression in flags.items())
     masks = {name: found[name].to_numpy() for name in flags}
-    foreign = look_foreign(frame["title"].to_list(), frame["text"].to_list())
-    return masks | {"language: not English": foreign}
+    frequent = frequent_words(pack.language)
+    other = frequent.lacking(frame["title"].to_list(), frame["text"].to_list())
+    return masks | {f"language: not {pack.name}": other}
+
+
+def _with_words(name: str, both: pl.Expr, words: Sequence[str]) -> dict[str, pl.Expr]:
+    """Return the slice of reviews with one of the words, where there are any."""
+    pattern = rf"(?i)\b(?:{'|'.join(words)})\b"
+    return {name: both.str.contains(pattern)} if words else {}
 
 
 def value_masks(frame: pl.DataFrame) -> Masks:

@@ -90,7 +90,8 @@ def _beside(
         weakest = (f"{part.name} {part.accuracy:.1%}" for part in judged[:_SHOWN_SLICES])
         lines.append(f"  weakest slices: {', '.join(weakest)}")
     shares = ", ".join(f"{kind} {share:.0%}" for kind, share in behaviour.items())
-    return [*lines, f"  behavioural cases passed: {shares}"]
+    passed = f"behavioural cases passed: {shares}" if shares else "the language has no cases"
+    return [*lines, f"  {passed}"]
 
 
 def verdict_text(
@@ -110,6 +111,7 @@ def verdict_text(
     >>> print(verdict_text(Verdict("kept", rules), 2, None, verbose=False))
     Kept back: version 2 misses 1 of 2 rules; there is no champion yet
       MISSED accuracy                             0.7500 >= 0.8000
+      to use it all the same: make model-predict model_version=2, make model-export model_version=2
     """
     stays = f"version {former} stays the champion" if former else "there is no champion yet"
     after = f", after version {former}" if former else ""
@@ -129,7 +131,15 @@ def verdict_text(
         if rule.name == ROLLED_BACK_BEFORE:
             held = "only make model-rollback brings it back"
         lines.append(f"  {word:7}{rule.name:30} {held}")
+    if verdict.decision == "kept":
+        lines += _what_to_do(verdict, number)
     return "\n".join(lines)
+
+
+def _what_to_do(verdict: Verdict, number: int) -> list[str]:
+    bounds = ", ".join(dict.fromkeys(rule.setting for rule in verdict.missed if rule.setting))
+    use = f"make model-predict model_version={number}, make model-export model_version={number}"
+    return [*([f"  its bounds: {bounds}"] if bounds else []), f"  to use it all the same: {use}"]
 
 
 def _comparison(pair: Comparison) -> list[str]:

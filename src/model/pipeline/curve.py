@@ -74,7 +74,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         hint = "Name at least two: make model-curve batches=0-4."
         raise UsageError("One batch makes no curve.", hint=hint)
     learner, files = make_learner(settings), train_files(context, numbers)
-    plan = Plan(learner, numbers, files, settings.validation_share)
+    plan = Plan(learner, numbers, files, settings.validation_share, context.language.language)
     test = evaluation_file(context)
     context.tracker.check()
     with context.tracker.start(f"curve {plan.learner.name}", {"step": "curve"}) as record:

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from src.model import command
 from src.model.command import Outcome, Result
 from src.model.context import Context
+from src.model.core.errors import UsageError
 from src.model.core.labels import is_positive
-from src.model.core.models import load_artifact, load_model
+from src.model.core.models import load_artifact
 from src.model.core.names import (
     CARD_FOLDER,
     CARD_PAGE,
@@ -29,7 +30,7 @@ from src.model.core.names import (
     TEST_DIGEST_TAG,
     TEST_TAG,
 )
-from src.model.core.records import Record
+from src.model.core.records import Language, Record
 from src.model.evaluation import behaviour, card, plots
 from src.model.evaluation.behaviour import Rate
 from src.model.evaluation.gate import Examined
@@ -170,9 +171,11 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _evaluate(folder: Path, context: Context, test: Processed) -> Evaluation:
-    model = load_model(folder)
+    model, artifact = load_artifact(folder)
+    _require_language(artifact.language, context.language.language)
     answers = answer([model], context, test)
-    seen = examined(model, folder, answers, 0)
+    suite = behaviour.cases(context.language)
+    seen = examined(model, folder, answers, 0, suite)
     positive, probability = answers.positive, seen.probability
     seed, min_rows = context.settings.seed, context.settings.promotion.min_slice_rows
     with context.progress("Resampling for intervals") as advance:
@@ -181,7 +184,15 @@ def _evaluate(folder: Path, context: Context, test: Processed) -> Evaluation:
     # Resampling rows that are all right would be sure of it.
     intervals["accuracy"] = wilson(right, positive.size)
     slices = slice_figures(answers.masks, positive, probability, min_rows)
-    return Evaluation(answers, seen, intervals, slices, behaviour.examine(model))
+    return Evaluation(answers, seen, intervals, slices, behaviour.examine(model, suite))
+
+
+def _require_language(reads: Language, wanted: Language) -> None:
+    """Raise UsageError where the model reads another language than the rows are said to be in."""
+    if reads.code != wanted.code:
+        msg = f"The model reads {reads.name}, and REVIEWS_LANGUAGE says {wanted.name}."
+        hint = f"Set REVIEWS_LANGUAGE={reads.code}, or train a model in {wanted.name}."
+        raise UsageError(msg, hint=hint)
 
 
 def _log(record: Run, evaluation: Evaluation) -> None:
@@ -215,6 +226,7 @@ def _facts(
         name=context.settings.mlflow.model_name,
         version=version.number,
         description=artifact.description,
+        language=artifact.language.name,
         training=artifact.training,
         source=data_source(context),
         test=test.recorded,

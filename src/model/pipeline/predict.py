@@ -9,12 +9,14 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import UsageError
 from src.model.core.labels import Answer, label_names
-from src.model.core.models import load_model
+from src.model.core.models import load_artifact
 from src.model.core.names import CHAMPION
 from src.model.core.records import Record
 from src.model.tracking.base import resolve
 
 SHOWN = 6
+MANY_UNKNOWN = 0.3
+"""From this share of unknown words on, it is said."""
 
 
 class Word(Record):
@@ -28,12 +30,17 @@ class PredictResult(Result):
     """The verdict on a review: `probability` is that of positive, `confidence` that of the label.
 
     `words` are the ones that decided most; `abstained` says that it is too close to call.
+    `unknown_share` is the share of its words that the model has never learned from;
+    `other_language` says that it does not look like the `language` that the model reads.
     """
 
     label: Answer
     confidence: float
     probability: float
     abstained: bool
+    unknown_share: float
+    other_language: bool
+    language: str
     model_version: int
     run_id: str
     words: list[Word]
@@ -55,7 +62,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         msg = "There is nothing to judge: title and message are both empty."
         raise UsageError(msg, hint='Try make model-predict title="Great" message="I love it".')
     version = resolve(context.registry, args.model_version)
-    model = load_model(context.registry.fetch(version))
+    model, artifact = load_artifact(context.registry.fetch(version))
     found = model.read([title], [message])
     positive = float(found.probability[0])
     result = PredictResult(
@@ -63,6 +70,9 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         confidence=max(positive, 1 - positive),
         probability=positive,
         abstained=bool(found.abstained[0]),
+        unknown_share=float(found.unknown_share[0]),
+        other_language=bool(found.other_language[0]),
+        language=artifact.language.name,
         model_version=version.number,
         run_id=version.run_id,
         words=[
@@ -83,11 +93,13 @@ def prediction_text(result: PredictResult) -> str:
 
     >>> words = [Word(ngram="love", weight=1.5)]
     >>> print(prediction_text(PredictResult(
-    ...     label="positive", confidence=0.9, probability=0.9, abstained=False, model_version=3,
-    ...     run_id="r", words=words,
+    ...     label="positive", confidence=0.9, probability=0.9, abstained=False, unknown_share=0.4,
+    ...     other_language=True, language="English", model_version=3, run_id="r", words=words,
     ... )))
     positive (90.0% sure, model version 3)
        +1.50  love
+      40% of its words are unknown to the model
+      it does not look English, which the model was made for
     """
     version = f"model version {result.model_version}"
     sure = f"{result.confidence:.1%} sure"
@@ -99,6 +111,10 @@ def prediction_text(result: PredictResult) -> str:
     lines += [f"  {word.weight:+6.2f}  {word.ngram}" for word in result.words]
     if not result.words:
         lines.append("  none of its words is known to the model")
+    elif result.unknown_share > MANY_UNKNOWN:
+        lines.append(f"  {result.unknown_share:.0%} of its words are unknown to the model")
+    if result.other_language:
+        lines.append(f"  it does not look {result.language}, which the model was made for")
     return "\n".join(lines)
 
 

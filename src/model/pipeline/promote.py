@@ -28,6 +28,7 @@ from src.model.core.names import (
 )
 from src.model.core.records import Record
 from src.model.core.served_model import ServedModel
+from src.model.evaluation.behaviour import cases
 from src.model.evaluation.compare import Comparison, SliceChange
 from src.model.evaluation.gate import (
     ROLLED_BACK_BEFORE,
@@ -46,12 +47,16 @@ _WAIT_SECONDS = 120.0
 
 
 class RuleRecord(Record):
-    """One rule of the gate: a figure, its bound, on which side it must be, and whether it is."""
+    """One rule of the gate: a figure, its bound, on which side it must be, and whether it is.
+
+    `setting` is the name of the setting that has the bound.
+    """
 
     name: str
     figure: float
     bound: float
     at_least: bool
+    setting: str = ""
     passed: bool
 
 
@@ -131,6 +136,9 @@ def _promote(context: Context, *, ignoring: bool) -> Outcome:
         notes.append(
             f"version {former} was evaluated on other test rows; both were scored on these"
         )
+    if any(rule.name.startswith("behaviour_") for rule in verdict.missed):
+        name = context.language.name
+        notes.append(f"the behavioural cases are those of {name}; REVIEWS_LANGUAGE names another")
     brief, details = (
         verdict_text(verdict, challenger.number, former, notes, verbose=verbose)
         for verbose in (False, True)
@@ -162,7 +170,11 @@ def _verdict(
     if champion:
         models.append(_loaded_champion(context, champion))
     answers = answer([model for model, _ in models], context, test)
-    seen = [examined(model, folder, answers, place) for place, (model, folder) in enumerate(models)]
+    suite = cases(context.language)
+    seen = [
+        examined(model, folder, answers, place, suite)
+        for place, (model, folder) in enumerate(models)
+    ]
     vetoes = []
     if challenger.tags.get(GATE_TAG) == ROLLED_BACK:
         vetoes.append(Rule(ROLLED_BACK_BEFORE, 0.0, 1.0, at_least=True))

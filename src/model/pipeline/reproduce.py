@@ -21,6 +21,7 @@ from src.model.core.artifact import DESCRIPTION, read_description
 from src.model.core.digest import sha256
 from src.model.core.disk import saying_what_failed
 from src.model.core.errors import DataError, GateError
+from src.model.core.languages import english
 from src.model.core.models import load_artifact, load_model
 from src.model.core.names import CHAMPION
 from src.model.core.records import Training
@@ -96,7 +97,8 @@ def _plan(training: Training, context: Context) -> Plan:
     settings = recorded_settings(training.parameters, context.settings)
     numbers = batch_numbers(context, training.batches)
     learner, files = make_learner(settings), train_files(context, numbers)
-    return Plan(learner, numbers, files, training.validation_share)
+    language = training.language or english()
+    return Plan(learner, numbers, files, training.validation_share, language)
 
 
 def _provenance(training: Training, plan: Plan, context: Context) -> list[Difference]:

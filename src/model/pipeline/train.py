@@ -72,7 +72,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     tuned = settings != context.settings
     numbers = batch_numbers(context, " ".join(args.batches))
     learner, files = make_learner(settings), train_files(context, numbers)
-    plan = Plan(learner, numbers, files, settings.validation_share)
+    plan = Plan(learner, numbers, files, settings.validation_share, context.language.language)
     context.tracker.check()
     if args.warm_start:
         warm = warm_start(args.warm_start, plan.learner, plan.files, plan.validation_share, context)

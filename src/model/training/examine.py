@@ -13,6 +13,7 @@ from src.model.context import Context
 from src.model.core.errors import DataError
 from src.model.core.served_model import ServedModel
 from src.model.evaluation import behaviour
+from src.model.evaluation.behaviour import Case
 from src.model.evaluation.gate import Examined
 from src.model.evaluation.metrics import classification_metrics, decided_figures
 from src.model.evaluation.slices import Masks, joined, text_masks, value_masks
@@ -54,7 +55,7 @@ def answer(models: Sequence[ServedModel], context: Context, test: Processed) -> 
     scores: list[list[npt.NDArray[np.float64]]] = [[] for _ in models]
     with context.progress("Scoring the test rows") as advance:
         for frame in read_blocks(path, ("polarity", "title", "text", *extra), test.sha256):
-            masks.append(text_masks(frame))
+            masks.append(text_masks(frame, context.language))
             # By name: a column may be called "*".
             values.append(frame.drop("polarity", "title", "text"))
             for part in frame.iter_slices(_SCORE_ROWS):
@@ -75,17 +76,19 @@ def answer(models: Sequence[ServedModel], context: Context, test: Processed) -> 
     )
 
 
-def examined(model: ServedModel, folder: Path, answers: Answers, place: int) -> Examined:
+def examined(
+    model: ServedModel, folder: Path, answers: Answers, place: int, suite: Sequence[Case]
+) -> Examined:
     """Return everything the gate asks about a model.
 
-    `place` is its place among the models that answered.
+    `place` is its place among the models that answered; `suite` are the behavioural cases.
     """
     probability = answers.probabilities[place]
     figures = classification_metrics(answers.positive, probability)
     figures |= decided_figures(answers.positive, probability, model.abstains(probability))
     return Examined(
         figures=figures,
-        behaviour=behaviour.shares(behaviour.rates(behaviour.examine(model))),
+        behaviour=behaviour.shares(behaviour.rates(behaviour.examine(model, suite))),
         model_bytes=serving_bytes(folder),
         latency_us=latency_us(model, answers.sample),
         kind=model.kind,

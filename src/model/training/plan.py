@@ -13,7 +13,7 @@ from pathlib import Path
 from src.model.context import Context
 from src.model.core.artifact import DESCRIPTION, read_description
 from src.model.core.disk import saying_what_failed
-from src.model.core.records import Record, Scalar, Training
+from src.model.core.records import Language, Record, Scalar, Training
 from src.model.files.code_version import code_digest
 from src.model.learners.base import Fitted, Learner, LearningPoint, Reviews
 from src.model.training.examples import training_blocks, validation_rows
@@ -35,6 +35,7 @@ class Plan:
     batches: tuple[int, ...]
     files: Sequence[Processed]
     validation_share: float
+    language: Language
     warm: WarmStart | None = None
 
     @property
@@ -46,6 +47,7 @@ class Plan:
             "learner": name,
             "batches": " ".join(map(str, self.batches)),
             "validation_share": self.validation_share,
+            "language": self.language.code,
         }
         start = {"warm_start": self.warm.version.tags["fingerprint"]} if self.warm else {}
         return common | own | start
@@ -86,6 +88,7 @@ class Plan:
             parameters=self.parameters,
             inputs=tuple(file.recorded for file in self.files),
             warm_start_version=self.warm.version.number if self.warm else None,
+            language=self.language,
         )
 
     def validation(self, context: Context) -> Reviews:

@@ -33,9 +33,11 @@ from src.model.core.hashing import (
     token_chunks,
 )
 from src.model.core.labels import knows_nothing
+from src.model.core.language import frequent_words
+from src.model.core.languages import english
 from src.model.core.ragged import inverse_roots, row_shares, row_sums
-from src.model.core.reading import Probabilities, Readings, sigmoid, stop_words
-from src.model.core.records import Training, first_problem
+from src.model.core.reading import Probabilities, Readings, sigmoid
+from src.model.core.records import Language, Training, first_problem
 from src.model.core.served_model import Explanation, Kind, explanation
 from src.model.core.text import clean, ngram_places
 
@@ -89,8 +91,12 @@ class SentimentClassifier:
 
     kind = KIND
 
-    def __init__(self, weights: Weights, shape: Shape) -> None:
-        """Take the weights. Raises ModelError where they do not fit or are not finite."""
+    def __init__(self, weights: Weights, shape: Shape, language: Language | None = None) -> None:
+        """Take the weights, and the language of the reviews: English where none is given.
+
+        Raises:
+            ModelError: the weights do not fit or are not finite.
+        """
         if weights.shape != (1 << shape.bits,):
             needed = f"{shape.bits} bits need {1 << shape.bits:,}"
             msg = f"There are {weights.size:,} weights where {needed}."
@@ -100,6 +106,8 @@ class SentimentClassifier:
             raise ModelError(msg, hint=_RETRAIN)
         self._weights = weights
         self.shape = shape
+        self._language = language or english()
+        self._frequent = frequent_words(self._language)
 
     def read(self, titles: Sequence[str], texts: Sequence[str]) -> Readings:
         """Return what the model makes of n raw or clean reviews."""
@@ -109,14 +117,14 @@ class SentimentClassifier:
         ngrams = ngram_buckets(tokens, bits=self.shape.bits, n=self.shape.ngrams)
         probability = sigmoid(self.logits_of(ngrams))
         words = self._weights.take(tokens.word_buckets(self.shape.bits), mode="clip")
-        unknown, english = row_shares(tokens.offsets, words == 0, stop_words(tokens))
+        unknown, frequent = row_shares(tokens.offsets, words == 0, self._frequent.among(tokens))
         return Readings(
             probability=probability,
             abstained=self.abstains(probability),
             title_tokens=tokens.per_field[0::2],
             tokens=tokens.offsets[1:] - tokens.offsets[:-1],
             unknown_share=unknown,
-            english_share=english,
+            language_share=frequent,
         )
 
     def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
@@ -158,7 +166,7 @@ class SentimentClassifier:
 
     def reshaped(self, **changes: Any) -> Self:
         """Return the same weights with another calibration or band."""
-        return type(self)(self._weights, replace(self.shape, **changes))
+        return type(self)(self._weights, replace(self.shape, **changes), self._language)
 
     def line(self) -> tuple[npt.NDArray[np.float32], float]:
         """Return the same logits as weights with the slope in them, and the intercept."""
@@ -184,7 +192,7 @@ class SentimentClassifier:
             weights[np.argpartition(size, -kept)[:-kept]] = 0
         step = _short(float(size.max()) / 127)
         levels = (np.round(weights / step) * step).astype(np.float16)
-        return type(self)(levels, replace(self.shape, packing="int8", step=step))
+        return type(self)(levels, replace(self.shape, packing="int8", step=step), self._language)
 
     def save(self, folder: Path, training: Training | None = None) -> None:
         """Write the weights, then `model.json` with their digest and the training's record."""
@@ -218,9 +226,10 @@ def load(artifact: Artifact) -> SentimentClassifier:
     content, path = artifact.files[WEIGHTS], f"{place}/{WEIGHTS}"
     if shape.packing == "float16":
         weights = read_arrays(content, path, {"weights": Row(np.float16)})["weights"]
-        return SentimentClassifier(weights, shape)
+        return SentimentClassifier(weights, shape, artifact.language)
     arrays = read_arrays(content, path, {"kept": Row(np.uint8), "levels": Row(np.int8)})
-    return SentimentClassifier(_unpacked(arrays["kept"], arrays["levels"], shape, path), shape)
+    weights = _unpacked(arrays["kept"], arrays["levels"], shape, path)
+    return SentimentClassifier(weights, shape, artifact.language)
 
 
 def _unpacked(

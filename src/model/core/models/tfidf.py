@@ -23,8 +23,10 @@ from src.model.core.artifact import Artifact, write_description
 from src.model.core.errors import ModelError
 from src.model.core.hashing import token_chunks
 from src.model.core.labels import knows_nothing
-from src.model.core.reading import Probabilities, Readings, english_shares, sigmoid
-from src.model.core.records import Training, first_problem
+from src.model.core.language import frequent_words
+from src.model.core.languages import english
+from src.model.core.reading import Probabilities, Readings, sigmoid
+from src.model.core.records import Language, Training, first_problem
 from src.model.core.served_model import Explanation, Kind, explanation
 from src.model.core.text import Fields, clean, ngram_places, ngrams
 
@@ -64,8 +66,11 @@ class TfidfClassifier:
         idf: npt.NDArray[np.float64],
         coefficients: npt.NDArray[np.float64],
         intercept: float,
+        language: Language | None = None,
     ) -> None:
         """Take v n-grams in order, `idf` and `coefficients` of shape (v,), and the intercept.
+
+        The language is English where none is given.
 
         Raises:
             ModelError: they do not fit each other, or are no finite numbers.
@@ -79,6 +84,7 @@ class TfidfClassifier:
         self._vocabulary = list(vocabulary)
         self._number = {ngram: number for number, ngram in enumerate(self._vocabulary)}
         self._idf, self._coefficients, self._intercept = idf, coefficients, intercept
+        self._frequent = frequent_words(language or english())
 
     def read(self, titles: Sequence[str], texts: Sequence[str]) -> Readings:
         """Return what the model makes of n raw or clean reviews."""
@@ -93,7 +99,7 @@ class TfidfClassifier:
             title_tokens=per_field[0::2],
             tokens=per_field[0::2] + per_field[1::2],
             unknown_share=unknown,
-            english_share=np.concatenate([np.zeros(0), *map(english_shares, tokens)]),
+            language_share=np.concatenate([np.zeros(0), *map(self._frequent.shares, tokens)]),
         )
 
     def probabilities(self, titles: Sequence[str], texts: Sequence[str]) -> Probabilities:
@@ -169,4 +175,5 @@ def load(artifact: Artifact) -> TfidfClassifier:
         vocabulary = arrays["vocabulary"].tobytes().decode().split("\n")
     except UnicodeDecodeError as error:
         raise ModelError(f"{path} holds words that are no text: {error}.", hint=_RETRAIN) from None
-    return TfidfClassifier(vocabulary, arrays["idf"], arrays["coefficients"], line.intercept)
+    idf, coefficients = arrays["idf"], arrays["coefficients"]
+    return TfidfClassifier(vocabulary, idf, coefficients, line.intercept, artifact.language)

@@ -66,6 +66,10 @@ class Settings(Learners):
     source: SourceSettings = SourceSettings()
     quality: QualitySettings = QualitySettings()
 
+    language: str = setting(
+        "en",
+        "Language of the reviews: `en`, `pt`, or a file like those in src/model/core/languages.",
+    )
     batches: Annotated[int, Field(ge=1, le=1000)] = setting(10, "Batches `split_batches` makes.")
     learner: str = setting("hashed", "What is trained, one of the learners below.")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = setting(

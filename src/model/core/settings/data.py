@@ -115,10 +115,9 @@ class QualitySettings(Group):
     max_conflicts: Share = setting(0.01, "Train rows whose same title and text carry both labels.")
     max_overlap: Share = setting(0.01, "Test rows that also stand in train.")
     max_encoding_damage: Share = setting(0.02, "Rows with replacement characters or mojibake.")
-    max_non_english: Share = setting(
-        0.2, "Rows that do not look English by their most frequent words."
+    max_other_language: Share = setting(
+        0.2, "Rows that do not look like REVIEWS_LANGUAGE by their most frequent words."
     )
-
     max_shift: Share = setting(
         0.8,
         "How far a share of the test rows, or of an arrival, may be from that of the train rows.",
