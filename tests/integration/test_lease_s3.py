@@ -183,6 +183,29 @@ def test_a_lease_says_who_has_it(opened: Opened) -> None:
     assert len(held) < 1_000
 
 
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_a_lost_answer_does_not_make_a_holder_its_own_rival(
+    opened: Opened, s3: S3Server, monkeypatch: pytest.MonkeyPatch, earlier: int
+) -> None:
+    """The lease was taken, and nobody heard of it: the holder finds itself and goes on."""
+    storage = opened()
+    for _ in range(earlier):  # then the first write replaces a lease that was given back
+        with storage.lease("job"):
+            pass
+    lost: list[str] = []
+
+    def after(request: Request) -> bool:
+        first = request.method == "PUT" and ".leases/" in request.path and not lost
+        lost.extend([request.path] * first)
+        return first
+
+    monkeypatch.setattr(s3, "after", after)
+    with storage.lease("job"):
+        put(storage, "a.txt", "mine")
+
+    assert (1, "mine") == (len(lost), storage.path("a.txt").read_text())
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"id": 1}', b"\xff\xfe"])
 def test_an_object_that_is_no_lease_is_taken_over_after_its_time(
     opened: Opened, content: bytes

@@ -118,7 +118,8 @@ class S3Lease:
             time.sleep(min(self._seconds / 20, _FRESH))
             now = self._look()
             if now.tag != seen.tag:
-                shows_life = bool(seen.tag and now.holder)
+                # Our own, where a write was repeated after a lost answer: the next try takes it.
+                shows_life = bool(seen.tag and now.holder) and now.id != self._id
                 if shows_life and time.monotonic() - begun >= wait:
                     raise _busy(self._name, now.holder)
                 seen, since = now, time.monotonic()
