@@ -26,5 +26,7 @@ case $1 in
   predict)
     running || fail 5 "The API does not run in a container." "Start it: make docker-up, or make docker-api-run."
     export API_KEY=${API_KEY:-}
-    exec docker exec --env API_KEY "$name" python -m src.api.ask http://127.0.0.1:8000 "${@:2}" ;;
+    terminal=()
+    [ ! -t 1 ] || terminal=(--tty)
+    exec docker exec ${terminal[@]+"${terminal[@]}"} --env API_KEY "$name" python -m src.api.ask http://127.0.0.1:8000 "${@:2}" ;;
 esac

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from src.api.document import TAGS, documented
 from src.api.edge import Edge
 from src.api.judging import Bench
 from src.api.metrics import Metrics
@@ -19,8 +20,10 @@ from src.api.page import mount_page
 from src.api.prediction_log import PredictionLog, open_sink
 from src.api.problems import Problem, described, problem_response, sentence
 from src.api.rate_limit import RateLimit, open_buckets
-from src.api.routes import Service, router
+from src.api.remembered import open_memory
+from src.api.routes import router
 from src.api.security import read_keys
+from src.api.service import Service
 from src.api.sources import FolderSource, MlflowSource, Source
 from src.model.core.logs import set_up_logs
 from src.model.core.names import CHALLENGER, CHAMPION
@@ -44,7 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
     log = PredictionLog(open_sink(settings), settings.log, metrics)
     limit = RateLimit(settings.api.rate, settings.api.burst, open_buckets())
     judging = ThreadPoolExecutor(_THREADS, "judging")
-    service = Service(bench, log, metrics, judging, limit, settings.log.text)
+    service = Service(bench, log, metrics, judging, limit, settings.log.text, open_memory())
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -59,15 +62,21 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="Sentiment of reviews",
-        description="Is this review positive or negative? Errors are RFC 9457 problem details.",
+        description=(
+            "Is this review positive or negative? Errors are RFC 9457 problem details. "
+            "`probability` is always that of positive, `confidence` that of the label."
+        ),
         version=_version(),
         lifespan=lifespan,
+        openapi_tags=TAGS,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # it would repeat the caller's Host
         servers=[{"url": settings.api.root_path}] if settings.api.root_path else None,
     )
     app.state.service = service
+    keys = read_keys(settings.api.keys_file)
+    app.openapi = documented(app, keys=bool(keys))  # type: ignore[method-assign]
     app.include_router(router)
     mount_page(app)
     app.add_exception_handler(Problem, _on_problem)
@@ -76,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(
         Edge,
         metrics=metrics,
-        keys=read_keys(settings.api.keys_file),
+        keys=keys,
         limit=limit,
         max_body_bytes=settings.api.max_body_bytes,
         timeout_seconds=settings.api.timeout_seconds,

@@ -75,6 +75,9 @@ class Metrics:
             registry=registry,
             multiprocess_mode="min",
         )
+        self.feedback = Counter(
+            "reviews_feedback", "Feedback taken down", ["prediction"], registry=registry
+        )
         self.log_waiting = Gauge(
             "reviews_log_waiting",
             "Rows waiting to be logged",

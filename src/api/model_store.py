@@ -28,8 +28,8 @@ _WARM = (
 class Served:
     """A loaded model and what is known about it; never changed, only replaced.
 
-    `digest` is that of its description, which has the digests of all its files; `card` is its
-    card's page.
+    `digest` is that of its description, which has the digests of all its files; `language` is the
+    name of the one it reads; `card` is its card's page.
     """
 
     model: ServedModel
@@ -37,6 +37,7 @@ class Served:
     digest: str
     data_digest: str
     loaded_at: str
+    language: str
     card: bytes | None = None
 
 
@@ -63,6 +64,7 @@ def load_served(reference: Reference, contents: Contents) -> Served:
         digest=artifact.digest,
         data_digest=training.fingerprint if training else "",
         loaded_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        language=artifact.language.name,
         card=contents.get(EXPORTED_CARD),
     )
 

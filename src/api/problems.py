@@ -7,6 +7,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+from src.api.schemas import ProblemOut
+
 MEDIA_TYPE = "application/problem+json"
 _KNOWN = "A review has title and message, a batch has reviews, feedback request_id and label."
 
@@ -38,6 +40,18 @@ def problem_response(problem: Problem, request_id: str) -> Response:
         **problem.more,
     }
     return Response(json.dumps(body), problem.status, problem.headers, MEDIA_TYPE)
+
+
+def problem_schema(status: int, detail: str) -> dict[str, Any]:
+    """Return what the OpenAPI document says of a problem, with an example."""
+    example = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": f"{detail}.",
+        "request_id": "4d5e" * 8,
+    }
+    return {"schema": ProblemOut.model_json_schema(), "example": example}
 
 
 def sentence(errors: Sequence[Mapping[str, str]]) -> str:

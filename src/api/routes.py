@@ -3,26 +3,17 @@
 Health stays answered.
 """
 
-import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
 
 from src.api.explanation import explained
-from src.api.judging import Bench, judge, log_row, model_name
-from src.api.metrics import Metrics
+from src.api.judging import judge, log_row, model_name
 from src.api.model_store import Served
-from src.api.prediction_log import PredictionLog
-from src.api.problems import MEDIA_TYPE, described, sentence
-from src.api.rate_limit import RateLimit
+from src.api.problems import MEDIA_TYPE, described, problem_schema, sentence
 from src.api.schemas import (
     Accepted,
     Batch,
@@ -31,53 +22,12 @@ from src.api.schemas import (
     Health,
     ModelOut,
     Prediction,
-    ProblemOut,
     Review,
 )
-from src.model.core.prediction_row import FeedbackRow, PredictionRow
+from src.api.service import Json, Service, service_of
+from src.model.core.prediction_row import FeedbackRow
 
 _AT_ONCE = 5_000  # characters that are judged in well under a millisecond
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Service:
-    """What the endpoints need; made once by the application."""
-
-    bench: Bench
-    log: PredictionLog
-    metrics: Metrics
-    executor: ThreadPoolExecutor
-    limit: RateLimit
-    log_text: bool
-
-    async def aside(self, work: Callable[..., _T], *arguments: Any) -> _T:
-        """Do work in one of the service's own threads."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, work, *arguments)
-
-    def note(
-        self, rows: Iterable[PredictionRow], titles: Sequence[str], messages: Sequence[str]
-    ) -> None:
-        """Put predictions into the log; a challenger's shadow is cast there, beside requests.
-
-        A batch's rows best come one by one: held together, they are what Python's garbage
-        collector looks through again and again.
-        """
-        shadowed = self.bench.role == "shadow"
-        for row, title, message in zip(rows, titles, messages, strict=True):
-            whole = row._replace(title=title, message=message) if self.log_text else row
-            self.log.put(whole)
-            if shadowed:
-                self.log.put(partial(self.bench.shadow, whole, title, message))
-
-
-def _service(request: Request) -> Service:
-    """Return what the application made.
-
-    FastAPI's `Depends` would cost a tenth of a request's time for the same.
-    """
-    service: Service = request.app.state.service
-    return service
 
 
 _STATUSES = {
@@ -90,28 +40,31 @@ _STATUSES = {
     429: "Too many requests",
     503: "No model is loaded yet",
 }
-_PROBLEM = {MEDIA_TYPE: {"schema": ProblemOut.model_json_schema()}}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": what, "content": _PROBLEM} for status, what in _STATUSES.items()
+    status: {"description": what, "content": {MEDIA_TYPE: problem_schema(status, what)}}
+    for status, what in _STATUSES.items()
 }
 router = APIRouter()
 _REVIEWS = TypeAdapter(list[Review])
+_READY: dict[str, Any] = {
+    "response_model": Health,
+    "responses": {503: {"model": Health, "description": "No model is loaded yet"}},
+    "tags": ["health"],
+}
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-class Json(Response):
-    """JSON without a second pass of validation over what was made here."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return to_json(content)
-
-
-@router.post("/api/v1/predict", response_model=Prediction, responses=_PROBLEMS, tags=["predict"])
+@router.post(
+    "/api/v1/predict",
+    summary="Judge one review",
+    response_model=Prediction,
+    response_model_exclude_none=True,
+    responses=_PROBLEMS,
+    tags=["predict"],
+)
 async def predict(
     review: Review,
     request: Request,
@@ -119,8 +72,8 @@ async def predict(
         bool, Query(description="Add what every n-gram contributes, with its places.")
     ] = False,
 ) -> Response:
-    """Judge one review."""
-    service = _service(request)
+    """Say whether a review is positive or negative, how sure that is, and what the log calls it."""
+    service = service_of(request)
     title, message = review.title, review.message
     served, role = service.bench.for_review(review)
     small = len(title) + len(message) <= _AT_ONCE and not explain
@@ -131,11 +84,14 @@ async def predict(
     request_id: str = request.state.request_id
     service.bench.count(served, [verdict])
     service.note([log_row(request_id, _now(), served, role, verdict)], [title], [message])
+    service.remembered.add(request_id)
     body: dict[str, Any] = {
         "label": verdict.label,
         "confidence": verdict.confidence,
         "probability": verdict.probability,
         "abstained": verdict.abstained,
+        "unknown_share": verdict.unknown_share,
+        "other_language": verdict.other_language,
         "model": model_name(served),
         "request_id": request_id,
     }
@@ -145,14 +101,18 @@ async def predict(
 
 
 @router.post(
-    "/api/v1/predict/batch", response_model=BatchPrediction, responses=_PROBLEMS, tags=["predict"]
+    "/api/v1/predict/batch",
+    summary="Judge up to 1,000 reviews",
+    response_model=BatchPrediction,
+    responses=_PROBLEMS,
+    tags=["predict"],
 )
 async def predict_batch(batch: Batch, request: Request) -> Response:
-    """Judge up to 1,000 reviews, each by the model that would answer it alone.
+    """Judge each review by the model that would answer it alone.
 
     Answers come in the order of the reviews, and a bad review fails alone.
     """
-    service = _service(request)
+    service = service_of(request)
     service.limit.charge(request.state.caller, len(batch.reviews) - 1)  # one was paid on entry
     _ = service.bench.champion  # without one there is nothing to judge by
     body = await service.aside(_batch, service, batch.reviews, request.state.request_id)
@@ -174,12 +134,13 @@ def _batch(service: Service, entries: list[Any], request_id: str) -> dict[str, A
         service.bench.count(served, verdicts)
         version = served.reference.version
         for number, verdict in zip(numbers, verdicts, strict=True):
-            label, confidence, probability, abstained, *_ = verdict
             results[number] = {
-                "label": label,
-                "confidence": confidence,
-                "probability": probability,
-                "abstained": abstained,
+                "label": verdict.label,
+                "confidence": verdict.confidence,
+                "probability": verdict.probability,
+                "abstained": verdict.abstained,
+                "unknown_share": verdict.unknown_share,
+                "other_language": verdict.other_language,
                 "model_version": version,
             }
         rows = (
@@ -187,6 +148,7 @@ def _batch(service: Service, entries: list[Any], request_id: str) -> dict[str, A
             for number, verdict in zip(numbers, verdicts, strict=True)
         )
         service.note(rows, titles, messages)
+    service.remembered.add(request_id)
     failed = len(entries) - len(reviews)
     return {"models": models, "request_id": request_id, "results": results, "failed": failed}
 
@@ -210,21 +172,35 @@ def _checked_alone(entry: Any) -> Review | str:
 
 @router.post(
     "/api/v1/feedback",
+    summary="Say what a review really was",
     response_model=Accepted,
     status_code=202,
     responses=_PROBLEMS,
     tags=["feedback"],
 )
 async def feedback(said: Feedback, request: Request) -> Response:
-    """Take down what a review really is; it is written beside the prediction it belongs to."""
-    _service(request).log.put(FeedbackRow(_now(), said.request_id, said.label))
-    return Json({"request_id": said.request_id, "accepted": True}, 202)
+    """Take down what a review really is; it is written beside the prediction it belongs to.
+
+    `known` says whether this service remembers such a prediction; what it does not know, it takes
+    down all the same, since it remembers only about the last hundred thousand since its start.
+    """
+    service, request_id = service_of(request), said.request_id
+    service.log.put(FeedbackRow(_now(), request_id, said.label))
+    known = request_id in service.remembered
+    service.metrics.feedback.labels("known" if known else "unknown").inc()
+    return Json({"request_id": request_id, "accepted": True, "known": known}, 202)
 
 
-@router.get("/api/v1/model", response_model=ModelOut, responses=_PROBLEMS, tags=["model"])
+@router.get(
+    "/api/v1/model",
+    summary="Which model is served",
+    response_model=ModelOut,
+    responses=_PROBLEMS,
+    tags=["model"],
+)
 async def model(request: Request) -> Response:
     """Tell which model is served, and which one challenges it."""
-    bench = _service(request).bench
+    bench = service_of(request).bench
     body = _about(bench.champion)
     challenger = bench.challenger
     body["challenger"] = {**_about(challenger), "role": bench.role} if challenger else None
@@ -236,6 +212,7 @@ def _about(served: Served) -> dict[str, Any]:
     return {
         **model_name(served),
         "alias": reference.alias,
+        "language": served.language,
         "digest": served.digest,
         "data_digest": served.data_digest,
         "source": reference.source,
@@ -245,25 +222,25 @@ def _about(served: Served) -> dict[str, Any]:
     }
 
 
-@router.get("/health/live", response_model=Health, tags=["health"])
+@router.get("/health/live", summary="Does it answer?", response_model=Health, tags=["health"])
 async def live() -> Response:
     """Say that the process answers; no reason to look at anything else."""
     return Json({"status": "alive"})
 
 
-@router.get("/health/ready", response_model=Health, tags=["health"])
-@router.get("/api/v1/health", response_model=Health, tags=["health"])
+@router.get("/health/ready", summary="Has it a model?", **_READY)
+@router.get("/api/v1/health", summary="Has it a model?", **_READY)
 async def ready(request: Request) -> Response:
     """Say whether a model is loaded: 200 where requests can be answered, 503 where not yet."""
-    served = _service(request).bench.champion_slot.current
+    served = service_of(request).bench.champion_slot.current
     if served is None:
         return Json({"status": "not ready"}, 503)
     return Json({"status": "ready", "model_version": served.reference.version})
 
 
-@router.get("/metrics", response_class=Response, tags=["health"])
+@router.get("/metrics", summary="What Prometheus reads", response_class=Response, tags=["health"])
 async def metrics(request: Request) -> Response:
     """Give Prometheus what it counts."""
-    service = _service(request)
+    service = service_of(request)
     page = await service.aside(service.metrics.page)
     return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8")

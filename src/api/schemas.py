@@ -15,6 +15,9 @@ _EXAMPLE: JsonDict = {
 }
 
 
+_MODEL: JsonDict = {"name": "amazon-reviews-sentiment", "version": "3", "run_id": "8f2c" * 8}
+_ID = "4d5e" * 8
+
 _NOT_EMPTY: list[JsonValue] = [
     {"required": [field], "properties": {field: {"pattern": r"\S"}}}
     for field in ("title", "message")
@@ -63,7 +66,7 @@ class Feedback(_Strict):
     """What a person says about a prediction."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"request_id": "0" * 32, "label": "negative"}]}
+        json_schema_extra={"examples": [{"request_id": _ID, "label": "negative"}]}
     )
 
     request_id: str = Field(
@@ -112,14 +115,37 @@ class Explanation(BaseModel):
 class Prediction(BaseModel):
     """The verdict on one review."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "label": "negative",
+                    "confidence": 0.9991,
+                    "probability": 0.0009,
+                    "abstained": False,
+                    "unknown_share": 0.0,
+                    "other_language": False,
+                    "model": _MODEL,
+                    "request_id": _ID,
+                }
+            ]
+        }
+    )
+
     label: Answer = Field(description="`undecided` where the model knows no word of the review.")
     confidence: float = Field(ge=0.5, le=1, description="Probability of the label.")
     probability: float = Field(ge=0, le=1, description="Probability of positive.")
     abstained: bool = Field(
         description="Whether it is too close to call: undecided, leaning to the label."
     )
+    unknown_share: float = Field(
+        ge=0, le=1, description="Share of the words that the model has never learned from."
+    )
+    other_language: bool = Field(
+        description="Whether it does not look like the language that the model reads."
+    )
     model: ModelName
-    request_id: str
+    request_id: str = Field(description="Name it in feedback; also the header X-Request-ID.")
     explanation: Explanation | None = None
 
 
@@ -130,12 +156,41 @@ class BatchItem(BaseModel):
     confidence: float | None = None
     probability: float | None = None
     abstained: bool | None = None
+    unknown_share: float | None = None
+    other_language: bool | None = None
     model_version: str | None = None
     error: str | None = None
 
 
 class BatchPrediction(BaseModel):
-    """One item for each review, in their order, and every model that answered one of them."""
+    """One item for each review, in their order, and every model that answered one of them.
+
+    The prediction of review number n, from 0, has the `request_id` with `.n` behind it.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "models": [_MODEL],
+                    "request_id": _ID,
+                    "results": [
+                        {
+                            "label": "positive",
+                            "confidence": 0.9987,
+                            "probability": 0.9987,
+                            "abstained": False,
+                            "unknown_share": 0.0,
+                            "other_language": False,
+                            "model_version": "3",
+                        },
+                        {"error": "title and message are both empty"},
+                    ],
+                    "failed": 1,
+                }
+            ]
+        }
+    )
 
     models: list[ModelName]
     request_id: str
@@ -146,8 +201,13 @@ class BatchPrediction(BaseModel):
 class Accepted(BaseModel):
     """The feedback was taken down."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"request_id": _ID, "accepted": True, "known": True}]}
+    )
+
     request_id: str
     accepted: bool
+    known: bool = Field(description="Whether the service remembers a prediction of that id.")
 
 
 class ModelOut(BaseModel):
@@ -156,6 +216,7 @@ class ModelOut(BaseModel):
     name: str
     version: str
     alias: str
+    language: str = Field(description="Of the reviews that the model was made for.")
     run_id: str
     digest: str
     data_digest: str

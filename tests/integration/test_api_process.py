@@ -80,7 +80,7 @@ def test_only_the_apis_own_libraries_are_loaded() -> None:
     absent, ours, s3 = done.stdout.splitlines()
     expected = """
         core core.artifact core.digest core.disk core.errors core.folding core.hashing core.labels
-        core.logs core.proxies
+        core.language core.languages core.logs core.proxies
         core.models core.names core.prediction_row core.ragged core.reading core.records
         core.redact core.served_model core.settings core.settings.data core.settings.group
         core.settings.services core.settings.serving core.settings.training core.text

@@ -130,6 +130,11 @@ def test_every_endpoint_answers(client: Client) -> None:
         model["data_digest"],
         model["challenger"],
     )
+    assert feedback.json()["known"]
+    assert "English" == model["language"]
+    for answer in (said, batch["results"][0]):
+        assert 0 <= answer["unknown_share"] <= 1
+        assert answer["other_language"] is False
     assert 'reviews_predictions_total{label="' in metrics
     assert ["alive", "ready", "ready"] == [
         client.get(path).json()["status"]

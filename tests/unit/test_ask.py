@@ -1,8 +1,10 @@
 """Where a running API is asked."""
 
+import httpx
 import pytest
 
-from src.api.ask import address_of, main
+from src.api.ask import address_of, answer_text, main, said
+from src.model.core.errors import UsageError
 from src.model.core.settings import ApiSettings
 
 
@@ -31,5 +33,40 @@ def test_without_an_address_the_settings_tell(
 
     assert 5 == main(["--title=x"])
     said = capsys.readouterr().err
-    assert "the API at http://[::1]:9 does not answer" in said
+    assert "The API at http://[::1]:9 does not answer" in said
     assert "make api-run" in said
+
+
+PREDICTED = {
+    "label": "negative", "confidence": 0.7, "abstained": True, "unknown_share": 0.1,
+    "other_language": True, "model": {"version": "2"}, "request_id": "r" * 8,
+    "explanation": {"contributions": []},
+}  # fmt: skip
+
+
+def test_an_answer_can_be_read() -> None:
+    """What is too close to call leans; a review in another language is said to be one."""
+    text = answer_text(PREDICTED)
+
+    assert text.startswith("undecided, leans negative (70.0% sure: too close to call, model")
+    assert "does not look like the language" in text
+    unknown = answer_text({**PREDICTED, "label": "undecided"})
+    assert unknown.startswith("undecided: the model knows no word of it (model version 2, request")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "hint"),
+    [
+        (httpx.Response(401, json={"detail": "An API key is needed"}), "key is needed", "api-key"),
+        (httpx.Response(422, json={"detail": "title: too long"}), "title: too long", "docs/api"),
+        (httpx.Response(502, text="<html>"), "has status 502", "docs/api"),
+        (httpx.Response(200, text="hello"), "has status 200", "docs/api"),
+        (httpx.Response(500, json=[1]), "has status 500", "docs/api"),
+    ],
+)
+def test_a_refusal_is_a_sentence(answer: httpx.Response, told: str, hint: str) -> None:
+    """Of this API or of whatever else listens there."""
+    with pytest.raises(UsageError, match=told) as caught:
+        said(answer)
+
+    assert hint in str(caught.value.hint)

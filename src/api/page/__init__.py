@@ -18,6 +18,12 @@ _CARD_POLICY = (
 )
 """A model card is a page of its own with its style and pictures inside, and no script."""
 
+_REFERENCE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Swagger UI sets styles and draws pictures from data; it, too, loads nothing from elsewhere."""
+
 EXAMPLES = (
     ("Love it", "Works perfectly and looks great. My daughter uses it every day!"),
     ("Broke in a day", "Total waste of money; the handle came off in my hand."),
@@ -27,12 +33,18 @@ EXAMPLES = (
 
 
 def mount_page(app: FastAPI) -> None:
-    """Add the page, its files and the model card to the application."""
+    """Add the page, its files, the API's reference and the model card to the application."""
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"), name="static")
+    swagger = StaticFiles(packages=[("fastapi_swagger", "resources")])
+    app.mount("/swagger", swagger, name="swagger")
 
     @app.get("/", include_in_schema=False)
     async def index() -> Response:
         return HTMLResponse(_index())
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(_reference(), headers={"content-security-policy": _REFERENCE_POLICY})
 
     @app.get("/card", include_in_schema=False)
     async def card(request: Request) -> Response:
@@ -40,6 +52,11 @@ def mount_page(app: FastAPI) -> None:
         if served is None or served.card is None:
             raise Problem(404, "The model that is served came without a card.")
         return HTMLResponse(served.card, headers={"content-security-policy": _CARD_POLICY})
+
+
+@cache
+def _reference() -> str:
+    return (_FOLDER / "docs.html").read_text(encoding="utf-8")
 
 
 @cache

@@ -2,8 +2,8 @@
 // No build step, no library: what the page does is what stands here.
 
 const $ = (id) => document.getElementById(id);
-const STORE = "reviews.recent", SHOWN = 40, KEPT = 12, ROWS = 500;
-let stopped = false;
+const STORE = "reviews.recent", SHOWN = 40, KEPT = 12, MANY_UNKNOWN = 0.3, AGAIN_SECONDS = 5;
+let language = "English", judged = "";
 
 async function ask(path, body) {
   const headers = { "content-type": "application/json" };
@@ -27,7 +27,11 @@ async function showModel() {
     const accuracy = model.metrics.accuracy ? `, right on ${(100 * model.metrics.accuracy).toFixed(1)} % of its test rows` : "";
     $("model").textContent = `${model.name}, version ${model.version}${accuracy}`;
     $("card").hidden = !model.card;
-  } catch (error) { $("model").textContent = error.message; }
+    language = model.language;
+  } catch (error) {
+    $("model").textContent = error.message;
+    if (error.status !== 401) setTimeout(showModel, 1000 * (error.wait || AGAIN_SECONDS));
+  }
 }
 
 async function judge() {
@@ -45,6 +49,13 @@ function show(found) {
   $("verdict").textContent = unknown ? "undecided: the model knows no word of it" : verdict(found, sure);
   $("bar").style.width = `${100 * found.probability}%`;
   $("abstained").hidden = unknown || !found.abstained;
+  const hints = [];
+  if (!unknown && found.unknown_share > MANY_UNKNOWN) hints.push(`${(100 * found.unknown_share).toFixed(0)} % of its words are unknown to the model.`);
+  if (found.other_language) hints.push(`It does not look ${language}, which the model was made for.`);
+  $("hints").textContent = hints.join(" ");
+  $("hints").hidden = !hints.length;
+  judged = found.request_id;
+  $("thanks").textContent = "";
   const { title, message, contributions } = found.explanation;
   $("words").replaceChildren(marked("title", title, contributions), marked("message", message, contributions));
   $("parts").replaceChildren(...contributions.slice(0, SHOWN).map(({ ngram, weight }) => {
@@ -53,6 +64,13 @@ function show(found) {
     return row;
   }));
   $("result").hidden = false;
+}
+
+async function tell(label) {
+  try {
+    const said = await ask("api/v1/feedback", { request_id: judged, label });
+    $("thanks").textContent = said.known ? "Written down, thank you." : "Written down, but the service no longer knows this prediction.";
+  } catch (error) { $("thanks").textContent = error.message; }
 }
 
 function verdict({ label, abstained }, sure) {
@@ -118,81 +136,11 @@ function fill({ title, message }) {
   judge();
 }
 
-// RFC 4180: quoted fields may hold commas, line breaks and doubled quotes.
-function parseCsv(text) {
-  const rows = [];
-  let row = [], cell = "", quoted = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const c = text[at];
-    if (quoted) {
-      if (c !== '"') cell += c;
-      else if (text[at + 1] === '"') { cell += '"'; at += 1; } else quoted = false;
-    } else if (c === '"' && cell === "") quoted = true;
-    else if (c === ",") { row.push(cell); cell = ""; } else if (c === "\n" || c === "\r") {
-      if (c === "\r" && text[at + 1] === "\n") at += 1;
-      row.push(cell);
-      if (row.length > 1 || row[0] !== "") rows.push(row);
-      row = []; cell = "";
-    } else cell += c;
-  }
-  if (cell !== "" || row.length) { row.push(cell); rows.push(row); }
-  return rows;
-}
-
-const quote = (value) => /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
-
-async function scoreFile(file) {
-  stopped = false;
-  complain(null);
-  $("batch").hidden = false;
-  $("download").hidden = true;
-  $("cancel").hidden = false;
-  const [head = [], ...rows] = parseCsv((await file.text()).replace(/^\uFEFF/, ""));
-  const at = (...names) => names.map((n) => head.findIndex((h) => h.trim().toLowerCase() === n)).find((i) => i >= 0) ?? -1;
-  const title = at("title"), message = at("text", "message");
-  if (title < 0 && message < 0) {
-    $("batchtext").textContent = `No column is named title, text or message; there are ${head.join(", ") || "none"}.`;
-    $("cancel").hidden = true;
-    return;
-  }
-  const lines = [[...head, "label", "probability", "abstained", "model_version", "error"].map(quote).join(",")];
-  let failed = 0, done = 0;
-  while (done < rows.length && !stopped) {
-    const some = rows.slice(done, done + ROWS);
-    const reviews = some.map((row) => ({ title: row[title] ?? "", message: row[message] ?? "" }));
-    let found;
-    try { found = await ask("api/v1/predict/batch", { reviews }); } catch (error) {
-      if (error.status === 429) { await new Promise((go) => setTimeout(go, 1000 * (error.wait || 1))); continue; }
-      $("batchtext").textContent = `Stopped after ${done.toLocaleString()} rows: ${error.message}`;
-      break;
-    }
-    found.results.forEach((result, place) => {
-      const added = [result.label ?? "", result.probability ?? "", result.abstained ?? "", result.model_version ?? "", result.error ?? ""];
-      lines.push([...some[place], ...Array(Math.max(head.length - some[place].length, 0)).fill(""), ...added]
-        .map((value) => quote(String(value))).join(","));
-    });
-    failed += found.failed;
-    done += some.length;
-    $("progress").value = done / rows.length;
-    $("batchtext").textContent = `${done.toLocaleString()} of ${rows.length.toLocaleString()} rows judged`
-      + (failed ? `, ${failed.toLocaleString()} could not be: see the column error` : "");
-  }
-  if (!rows.length) $("batchtext").textContent = "The file has no rows below its header.";
-  $("cancel").hidden = true;
-  if (done) {
-    URL.revokeObjectURL($("download").href);
-    $("download").href = URL.createObjectURL(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }));
-    $("download").download = `scored-${file.name}`;
-    $("download").hidden = false;
-  }
-}
-
 $("form").addEventListener("submit", (event) => { event.preventDefault(); judge(); });
 $("form").addEventListener("reset", () => { $("result").hidden = true; complain(null); });
 $("message").addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) judge(); });
 $("apikey").addEventListener("change", () => { sessionStorage.setItem("reviews.key", $("apikey").value); showModel(); judge(); });
-$("file").addEventListener("change", () => { if ($("file").files.length) scoreFile($("file").files[0]); });
-$("cancel").addEventListener("click", () => { stopped = true; });
+document.querySelectorAll("#feedback button").forEach((b) => b.addEventListener("click", () => tell(b.dataset.label)));
 $("forget").addEventListener("click", () => { localStorage.removeItem(STORE); showRecent(); });
 document.querySelectorAll(".example").forEach((b) => b.addEventListener("click", () => fill(b.dataset)));
 showRecent();

@@ -1,0 +1,138 @@
+"use strict";
+// A file of reviews: read here, its columns chosen, judged in parts, and given back with what was said.
+
+const ROWS = 500, FIRST = 5, SHOWN_ERRORS = 5, CUT = 160;
+const TITLES = ["title", "headline", "summary", "subject", "titulo", "título"];
+const TEXTS = ["text", "message", "review", "body", "content", "reviewtext", "review text", "comment", "texto"];
+const ADDED = ["label", "probability", "abstained", "model_version", "error"];
+let table = null, stopped = false;
+
+// RFC 4180: quoted fields may hold separators, line breaks and doubled quotes.
+function parseCsv(text, separator) {
+  const rows = [];
+  let row = [], cell = "", quoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const c = text[at];
+    if (quoted) {
+      if (c !== '"') cell += c;
+      else if (text[at + 1] === '"') { cell += '"'; at += 1; } else quoted = false;
+    } else if (c === '"' && cell === "") quoted = true;
+    else if (c === separator) { row.push(cell); cell = ""; } else if (c === "\n" || c === "\r") {
+      if (c === "\r" && text[at + 1] === "\n") at += 1;
+      row.push(cell);
+      if (row.length > 1 || row[0] !== "") rows.push(row);
+      row = []; cell = "";
+    } else cell += c;
+  }
+  if (cell !== "" || row.length) { row.push(cell); rows.push(row); }
+  return rows;
+}
+
+function separatorOf(text) {
+  const [head] = text.replaceAll(/"[^"]*"/g, "").split(/\r?\n/, 1);
+  return [",", "\t", ";"].reduce((best, each) => head.split(each).length > head.split(best).length ? each : best);
+}
+
+const quote = (value, separator) => value.includes(separator) || /["\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+const made = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+const counted = (number, what) => `${number.toLocaleString()} ${what}${number === 1 ? "" : "s"}`;
+
+function refuse(text) { $("fileproblem").textContent = text; $("fileproblem").hidden = !text; }
+
+async function open(file) {
+  refuse("");
+  for (const id of ["preview", "batch"]) $(id).hidden = true;
+  let text;
+  try { text = (await file.text()).replace(/^\uFEFF/, ""); } catch { refuse("The file cannot be read."); return; }
+  const separator = separatorOf(text), [head = [], ...rows] = parseCsv(text, separator);
+  if (!rows.length) { refuse("The file has no rows below its header."); return; }
+  table = { name: file.name, separator, head, rows };
+  const at = (names) => head.findIndex((h) => names.includes(h.trim().toLowerCase()));
+  choices($("titlecolumn"), head, at(TITLES));
+  choices($("textcolumn"), head, at(TEXTS));
+  $("preview").hidden = false;
+  preview();
+}
+
+function choices(select, head, chosen) {
+  const options = [new Option("none", -1), ...head.map((name, place) => new Option(name || `column ${place + 1}`, place))];
+  select.replaceChildren(...options);
+  select.value = String(chosen);
+}
+
+const reviewOf = (row) => ({ title: row[$("titlecolumn").value] ?? "", message: row[$("textcolumn").value] ?? "" });
+
+function preview() {
+  $("firstrows").replaceChildren(...table.rows.slice(0, FIRST).map((row, number) => {
+    const { title, message } = reviewOf(row), line = document.createElement("tr");
+    for (const text of [number + 1, title, message]) line.append(made("td", String(text).slice(0, CUT)));
+    return line;
+  }));
+  const chosen = $("titlecolumn").value >= 0 || $("textcolumn").value >= 0;
+  $("start").textContent = `Judge ${counted(table.rows.length, "row")}`;
+  $("start").disabled = !chosen;
+  refuse(chosen ? "" : `Choose which column holds the reviews: ${table.head.join(", ")}.`);
+}
+
+async function judgeAll({ head, rows, separator, name }) {
+  stopped = false;
+  $("preview").hidden = true;
+  $("batch").hidden = false;
+  for (const id of ["download", "errors", "shares"]) $(id).hidden = true;
+  $("cancel").hidden = false;
+  const lines = [[...head, ...ADDED]], seen = { positive: 0, negative: 0, undecided: 0 }, errors = [];
+  let done = 0, ended = "";
+  while (done < rows.length && !stopped && !ended) {
+    const some = rows.slice(done, done + ROWS);
+    let found;
+    try { found = await ask("api/v1/predict/batch", { reviews: some.map(reviewOf) }); } catch (error) {
+      if (error.status === 429) { await new Promise((go) => setTimeout(go, 1000 * (error.wait || 1))); continue; }
+      ended = error.message;
+      break;
+    }
+    found.results.forEach((result, place) => {
+      lines.push([...some[place], ...Array(Math.max(head.length - some[place].length, 0)).fill(""),
+        ...ADDED.map((field) => String(result[field] ?? ""))]);
+      if (result.error) errors.push(`Row ${(done + place + 1).toLocaleString()}: ${result.error}`);
+      else seen[result.abstained ? "undecided" : result.label] += 1;
+    });
+    done += some.length;
+    $("progress").value = done / rows.length;
+    $("batchtext").textContent = `${done.toLocaleString()} of ${rows.length.toLocaleString()} rows judged`;
+  }
+  if (ended) $("batchtext").textContent = `Stopped after ${counted(done, "row")}: ${ended}`;
+  else if (stopped) $("batchtext").textContent += ", then stopped";
+  $("cancel").hidden = true;
+  if (done) { summarise(seen, errors); offer(lines, separator, name); }
+}
+
+function summarise(seen, errors) {
+  const total = seen.positive + seen.negative + seen.undecided;
+  const share = (label) => `${seen[label].toLocaleString()} ${label} (${(100 * seen[label] / total).toFixed(1)} %)`;
+  $("shares").replaceChildren(...(total ? Object.keys(seen) : []).filter((label) => seen[label]).map((label) => {
+    const part = made("span", share(label));
+    part.className = label;
+    part.style.flexGrow = seen[label];
+    return part;
+  }));
+  $("shares").hidden = !total;
+  const more = errors.length - SHOWN_ERRORS;
+  const shown = [`${counted(errors.length, "row")} could not be judged; the column error says why`, ...errors.slice(0, SHOWN_ERRORS)];
+  if (more > 0) shown.push(`and ${more.toLocaleString()} more`);
+  $("errors").replaceChildren(...shown.map((text) => made("li", text)));
+  $("errors").hidden = !errors.length;
+}
+
+function offer(lines, separator, name) {
+  const text = lines.map((line) => line.map((value) => quote(value, separator)).join(separator)).join("\r\n");
+  URL.revokeObjectURL($("download").href);
+  $("download").href = URL.createObjectURL(new Blob([`${text}\r\n`], { type: "text/csv" }));
+  $("download").download = `scored-${name}`;
+  $("download").hidden = false;
+}
+
+$("file").addEventListener("click", () => { $("file").value = ""; }); // the same file again is a file too
+$("file").addEventListener("change", () => { if ($("file").files.length) open($("file").files[0]); });
+$("start").addEventListener("click", () => judgeAll(table));
+$("cancel").addEventListener("click", () => { stopped = true; });
+for (const id of ["titlecolumn", "textcolumn"]) $(id).addEventListener("change", preview);
