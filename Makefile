@@ -12,7 +12,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV UV_TARGE
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source append batch batches warm_start ignore_champion trials model_version title message name in out yes DATA
+USER_VARIABLES := source append batch batches warm_start ignore_champion trials model_version title message name since in out yes DATA
 $(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $(variable_))))
 export $(USER_VARIABLES)
 
@@ -74,7 +74,7 @@ RUN = $(if $(filter docker-%,$@),docker/run.sh,$(PY) -m)
 
 .PHONY: help
 help: ## List every target
-	@echo 'Targets (variables: source= append= batch= batches= warm_start= trials= model_version= title= message= in= out= DATA=):'
+	@echo 'Targets (variables: source= append= batch= batches= warm_start= trials= model_version= title= message= since= in= out= DATA=):'
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9 -]+:.*## /{split($$1, names, " "); \
 		printf "  %-30s %s\n", names[1], $$2; if (names[2]) printf "  %-30s … in a container\n", names[2]}' $(firstword $(MAKEFILE_LIST))
 
@@ -244,6 +244,10 @@ model-curve docker-model-curve: ## Train on growing numbers of batches= (all): i
 .PHONY: model-findings docker-model-findings
 model-findings docker-model-findings: ## Near duplicates and suspicious labels in batches= (all), for people to look at
 	@$(RUN) src.model.pipeline.findings --batches="$${batches:-$${batch:-all}}"
+
+.PHONY: model-shadow docker-model-shadow
+model-shadow docker-model-shadow: ## Challenger against champion on the same requests, from the prediction log [since=YYYY-MM-DD]
+	@$(RUN) src.model.pipeline.shadow --since="$$since"
 
 .PHONY: model-reproduce docker-model-reproduce
 model-reproduce docker-model-reproduce: ## Train model_version= (champion) again from its record and compare bit by bit

@@ -147,6 +147,12 @@ TOOLS: tuple[Command, ...] = (
         resources=Resources(memory_mb=3072, cpus=1, minutes=120),
     ),
     Command("export", "src.model.pipeline.export", (_VERSION,), needs=("promote",)),
+    Command(
+        "shadow",
+        "src.model.pipeline.shadow",
+        (Argument("--since", "since"),),
+        resources=Resources(memory_mb=2048, cpus=1, minutes=30),
+    ),
     Command("predict", "src.model.pipeline.predict", (*_REVIEW, _VERSION), needs=("promote",)),
     Command(
         "score",

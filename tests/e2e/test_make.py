@@ -20,7 +20,7 @@ TARGETS = """
     model-ingest model-validate model-split-batches model-preprocess-batch model-preprocess-test
     model-train model-evaluate model-promote model-rollback model-predict model-score model-export
     api-run api-predict api-key
-    model-tune model-curve model-findings model-reproduce
+    model-tune model-curve model-findings model-reproduce model-shadow
     model-pipeline-ingest model-pipeline-train
     docker-model-build docker-model-ingest docker-model-validate docker-model-split-batches
     docker-model-preprocess-batch docker-model-preprocess-test docker-model-train
@@ -86,6 +86,7 @@ def test_variables_of_the_other_targets_are_safe_too(echo: Path) -> None:
         ("model-curve", "batches", "--batches"),
         ("model-findings", "batches", "--batches"),
         ("model-reproduce", "model_version", "--model-version"),
+        ("model-shadow", "since", "--since"),
         ("model-preprocess-batch", "batch", "--batch"),
         ("model-evaluate", "model_version", "--model-version"),
         ("demo", "DATA", "--source"),

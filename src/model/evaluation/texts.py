@@ -124,7 +124,7 @@ def verdict_text(
     lines = [head]
     lines += [f"  ({note})" for note in notes]
     if verdict.comparison:
-        lines += _comparison(verdict.comparison)
+        lines += comparison_text(verdict.comparison)
     for rule in verdict.rules if verbose else verdict.missed:
         sign, word = (">=" if rule.at_least else "<="), ("ok" if rule.passed else "MISSED")
         held = f"{_figure(rule.figure):>12} {sign} {_figure(rule.bound)}"
@@ -142,7 +142,8 @@ def _what_to_do(verdict: Verdict, number: int) -> list[str]:
     return [*([f"  its bounds: {bounds}"] if bounds else []), f"  to use it all the same: {use}"]
 
 
-def _comparison(pair: Comparison) -> list[str]:
+def comparison_text(pair: Comparison) -> list[str]:
+    """Return how two models differ on the same rows, as indented lines."""
     low, high = pair.accuracy_interval
     least, most = pair.log_loss_interval
     both = f"{pair.challenger_accuracy:.2%} against {pair.champion_accuracy:.2%}"

@@ -1,0 +1,132 @@
+"""Shadow: the prediction log -> which of two versions is better on the same requests.
+
+The API casts a shadow with REVIEWS_API_CHALLENGER=shadow: the challenger judges every request
+beside the champion. How often both agree needs nobody; who is right needs feedback.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from typing import Literal
+
+from src.model import command
+from src.model.command import Outcome, Result
+from src.model.context import Context
+from src.model.core.errors import UsageError
+from src.model.evaluation.compare import Comparison
+from src.model.evaluation.intervals import Interval
+from src.model.evaluation.shadow import ShadowLog, ShadowReport
+from src.model.evaluation.texts import comparison_text
+from src.model.files.prediction_parts import Unread, logged_rows
+
+_NO_FEEDBACK = (
+    "nobody has said what these reviews really are: feedback tells which of them is better"
+)
+
+
+class ShadowResult(Result):
+    """Requests that both judged, how often they agree, and their comparison where feedback is.
+
+    `others` counts requests of other pairs of versions; `unread_*` what of the log could not be
+    read.
+    """
+
+    step: Literal["shadow"] = "shadow"
+    champion: str
+    challenger: str
+    first: str
+    last: str
+    requests: int
+    agreed: int
+    agreement: Interval
+    only_challenger_positive: int
+    only_champion_positive: int
+    feedback: int
+    comparison: Comparison | None
+    others: int
+    unread_parts: int
+    unread_lines: int
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = command.parser_for(__doc__, "pipeline.shadow")
+    parser.add_argument("--since", default="", help="a day, YYYY-MM-DD; earlier rows are left out")
+    return parser
+
+
+def run(args: argparse.Namespace, context: Context) -> Outcome:
+    if args.since and not re.fullmatch(r"\d{4}-\d\d-\d\d", args.since):
+        raise UsageError(f"--since={args.since} is no day.", hint="Write YYYY-MM-DD.")
+    place, unread, log = context.settings.log.dir, Unread(), ShadowLog()
+    with context.progress("Reading the prediction log") as advance:
+        for row in logged_rows(context.settings, unread, args.since):
+            log.add([row])
+            advance(1)
+    pairs = log.pairs()
+    if not pairs:
+        msg = f"{place} holds no request that a challenger judged in the shadow."
+        hint = "Start the API with REVIEWS_API_CHALLENGER=shadow, and let it answer for a while."
+        raise UsageError(msg, hint=hint)
+    *_, latest = pairs
+    report = log.report(latest)
+    result = ShadowResult(
+        champion=latest.champion,
+        challenger=latest.challenger,
+        first=log.first,
+        last=log.last,
+        requests=report.requests,
+        agreed=report.agreed,
+        agreement=report.agreement,
+        only_challenger_positive=report.only_challenger_positive,
+        only_champion_positive=report.only_champion_positive,
+        feedback=report.feedback,
+        comparison=report.comparison,
+        others=sum(pairs.values()) - report.requests,
+        unread_parts=unread.parts,
+        unread_lines=unread.lines,
+    )
+    lines = [shadow_text(report, log.first[:10], log.last[:10])]
+    if result.others:
+        lines.append(f"  {result.others:,} requests of other pairs of versions are left out")
+    if unread.parts or unread.lines:
+        why = "; ".join(sorted(unread.reasons)[:3])
+        lines.append(f"  unread: {unread.parts:,} parts and {unread.lines:,} lines ({why})")
+    return Outcome(result, "\n".join(lines))
+
+
+def shadow_text(report: ShadowReport, first: str, last: str) -> str:
+    """Return the report for people; `first` and `last` are days.
+
+    >>> from src.model.evaluation.shadow import Pair
+    >>> print(shadow_text(ShadowReport(
+    ...     Pair("1", "2"), 1000, 970, Interval(0.957, 0.979), 20, 10, 0, None
+    ... ), "2026-11-20", "2026-11-27"))
+    Shadow: version 2 beside version 1, on 1,000 requests from 2026-11-20 to 2026-11-27
+      they agree on 97.0% (95 % 95.7% to 97.9%); only version 2 says positive 20, only version 1 10
+      nobody has said what these reviews really are: feedback tells which of them is better
+    """
+    champion, challenger = report.pair
+    days = f"from {first} to {last}" if first != last else f"of {first}"
+    low, high = report.agreement
+    share = report.agreed / report.requests
+    head = (
+        f"Shadow: version {challenger} beside version {champion}, on {report.requests:,} requests"
+    )
+    alone = (
+        f"only version {challenger} says positive {report.only_challenger_positive:,}, "
+        f"only version {champion} {report.only_champion_positive:,}"
+    )
+    agree = f"  they agree on {share:.1%} (95 % {low:.1%} to {high:.1%}); {alone}"
+    compared = [f"  {_NO_FEEDBACK}"]
+    if report.comparison:
+        compared = comparison_text(report.comparison)
+    return "\n".join([f"{head} {days}", agree, *compared])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return command.main(build_parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
