@@ -31,11 +31,16 @@ _READY_SECONDS, _STOP_SECONDS = 90.0, 15.0
 
 
 class ServerResult(Result):
-    """Whether the server runs, and where; `memory_mb` is that of all its processes."""
+    """Whether the server runs, and where; `memory_mb` is that of all its processes.
+
+    `runs` and `versions` are where its page shows them, once there are any.
+    """
 
     step: str
     state: Literal["running", "stopped", "not answering"]
     address: str | None = None
+    runs: str | None = None
+    versions: str | None = None
     pid: int | None = None
     memory_mb: int | None = None
 
@@ -109,8 +114,27 @@ def _up(args: argparse.Namespace, settings: Settings) -> Outcome:
     _STATE.parent.mkdir(exist_ok=True)
     with sqlite_lock(_store(settings), "tables", _READY_SECONDS):  # until the tables are there
         pid = _start(args, settings, address)
-    text = f"MLflow is up: {address}\n  {_use(address)}"
-    return _answer("up", "running", text, address=address, pid=pid)
+    links = _links(address, settings)
+    shown = [f"  {f'{what}:':9} {link}" for what, link in links.items()]
+    text = "\n".join([f"MLflow is up: {address}", *shown, _use(address)])
+    more: dict[str, Any] = {"address": address, "pid": pid, **links}
+    return _answer("up", "running", text, **more)
+
+
+def _links(address: str, settings: Settings) -> dict[str, str]:
+    """Return where runs and versions are shown, once there are any."""
+    name = settings.mlflow.experiment
+    place = f"{address}/api/2.0/mlflow/experiments/get-by-name"
+    try:
+        found = requests.get(place, params={"experiment_name": name}, timeout=10).json()
+        number = found["experiment"]["experiment_id"]
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return {}
+    view, model = "?workflowType=machine_learning", settings.mlflow.model_name
+    return {
+        "runs": f"{address}/#/experiments/{number}/runs{view}",
+        "versions": f"{address}/#/models/{model}{view}",
+    }
 
 
 def _start(args: argparse.Namespace, settings: Settings, address: str) -> int:
@@ -140,7 +164,7 @@ def _start(args: argparse.Namespace, settings: Settings, address: str) -> int:
 
 def _use(address: str) -> str:
     return (
-        f"for runs through it: export MLFLOW_TRACKING_URI={address} "
+        f"  for runs through it: export MLFLOW_TRACKING_URI={address} "
         "(without, the same store is used directly)"
     )
 

@@ -49,7 +49,17 @@ CASES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
 _FEW = {"train": 3, "promote over a champion": 2}
 _ODD = re.compile(r"\b[0-9a-f]{32}\b|[0-9.]+e-?\d+|\d+\.\d+|\d{4}-\d\d-\d\d[T ][\d:.+]+")
 _DATABASES = ("mlruns", "mlflow.db", "o.db")
-_TIMED = ("latency", "seconds", "peak_mb", "evaluated", "promoted_at", "code", "gate.", "rolled")
+_TIMED = (
+    "latency",
+    "seconds",
+    "peak_mb",
+    "train.cost",
+    "evaluated",
+    "promoted_at",
+    "code",
+    "gate.",
+    "rolled",
+)
 
 
 def registry(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What an evaluation tells about a version."""
 
+import json
 import re
 from pathlib import Path
 
@@ -45,6 +46,52 @@ def test_figures_slices_behaviour_and_card(tracked: Workspace, small: Workspace)
     assert link[3] in stored
     assert f"right on {answer['metrics']['accuracy']:.2%}" in page
     assert "make model-reproduce model_version=1" in page
+
+
+def test_what_a_person_sees_in_mlflow(tracked: Workspace, small: Workspace) -> None:
+    """Runs are named by version, figure and decision; few tags; the card's first part with them."""
+    small.ok("pipeline.train", "--batches", "0 1")
+    client = tracked.mlflow()
+    version = client.get_model_version("amazon-reviews-sentiment", "1")
+
+    def name() -> str:
+        return str(client.get_run(version.run_id).info.run_name)
+
+    assert "version 1 (hashed, batches 0-1)" == name()
+    accuracy = small.ok("pipeline.evaluate")["metrics"]["accuracy"]
+    assert f"version 1: {accuracy:.2%} (hashed, batches 0-1)" == name()
+    small.ok("pipeline.promote")
+    assert f"version 1: {accuracy:.2%}, promoted (hashed, batches 0-1)" == name()
+
+    run = client.get_run(version.run_id)
+    assert "| truly negative |" in run.data.tags["mlflow.note.content"]
+    version = client.get_model_version("amazon-reviews-sentiment", "1")
+    assert "| truly negative |" in version.description
+    assert {
+        "batches", "fingerprint", "gate", "gate.against", "gate.rules_missed", "learner",
+        "model_sha256", "test.figures", "test_sha256", "train.cost",
+    } == set(version.tags)  # fmt: skip
+    experiment = client.get_experiment(run.info.experiment_id)
+    assert "custom_model_development" == experiment.tags["mlflow.experimentKind"]
+
+
+def test_the_labels_own_column_is_no_slice(workspace: Workspace) -> None:
+    """A rating is carried along, and says of its rows nothing but what their label is."""
+    rows = [
+        {"rating": 1 + 4 * (n % 2), "title": "T", "text": f"{'good' if n % 2 else 'bad'} {n}",
+         "shop": "a" if n % 3 else "b"}
+        for n in range(900)
+    ]  # fmt: skip
+    Path("own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    workspace.set(REVIEWS_COLUMN_POLARITY="rating", REVIEWS_LABELS="stars", REVIEWS_BATCHES="1")
+    workspace.ok("pipeline.run", "ingest", "--source", "own.jsonl")
+    workspace.ok("data.preprocess_batch", "--batch", "all")
+    workspace.ok("data.preprocess_test")
+    workspace.ok("pipeline.train", "--batches", "0")
+    names = {part["name"] for part in workspace.ok("pipeline.evaluate")["slices"]}
+
+    assert {"shop = a", "shop = b"} <= names
+    assert not any(name.startswith("rating") for name in names)
 
 
 def test_evaluating_a_version_by_number_and_alias(champion: Workspace) -> None:

@@ -38,6 +38,8 @@ def test_up_status_down(tracked: Workspace) -> None:
     assert "ingest" == run.data.tags["step"]
     assert ["manifest.json"] == [item.path for item in artifact]
     assert "<title>MLflow</title>" in page.text
+    assert up["runs"].startswith(f"{up['address']}/#/experiments/{experiment.experiment_id}/runs?")
+    assert up["versions"].startswith(f"{up['address']}/#/models/amazon-reviews-sentiment?")
     assert "stopped" == down["state"]
     assert not [
         pid for pid in family if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"

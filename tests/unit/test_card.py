@@ -7,7 +7,7 @@ import pytest
 
 from src.model.core.records import Description, InputFile
 from src.model.evaluation.behaviour import Rate
-from src.model.evaluation.card import CardFacts, markdown, page, summary
+from src.model.evaluation.card import CardFacts, brief, markdown, page, summary
 from src.model.evaluation.intervals import Interval
 from src.model.evaluation.slices import Slice
 from tests.conftest import training
@@ -36,10 +36,14 @@ FACTS = CardFacts(
     version=3,
     source="my|reviews.zip",
     language="English",
+    batches="0-1",
     description=Description.model_validate(DESCRIPTION),
     training=TRAINING,
     test=InputFile(key="processed/test.parquet", sha256="9" * 64, rows=2_000),
     positive_share=0.5,
+    date="2026-01-31",
+    aliases=("challenger",),
+    confusion=((900, 100), (100, 900)),
     figures={
         "accuracy": 0.9,
         "ece": 0.01,
@@ -95,12 +99,28 @@ def test_the_card_has_the_headings_and_the_figures() -> None:
     assert "right on 90.00% of 2,000 test rows (95 % interval 88.00% to 92.00%)" in summary(FACTS)
 
 
+def test_what_matters_comes_first_and_alone() -> None:
+    """The summary, day, alias, coverage, licence and the confusion matrix fit beside a version."""
+    first = brief(FACTS)
+
+    assert first.strip() in markdown(FACTS).split("## ")[0]
+    assert "| evaluated | 2026-01-31, when it was the challenger |" in first
+    assert "| decides | 80.0 % of them, right in 97.00 % of those |" in first
+    assert "rows of batches 0-1 |" in first
+    assert "MIT" in first
+    assert "| truly negative | 900 | 100 |" in first
+    assert len(first) < 5_000  # as much as MLflow keeps of a version's description
+
+
 def test_the_page_stands_alone() -> None:
     """Plots are in it, nothing is loaded from elsewhere, tables are tables."""
     made = page(markdown(FACTS), {"roc": b"\x89PNG"})
 
     assert '<img src="data:image/png;base64,iVBORw==" alt="roc"' in made
-    assert not re.findall(r'(?:src|href)="(?!data:)', made)
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', made)
+    anchors = re.findall(r'href="#([^"]+)"', made)
+    assert len(HEADINGS) + 1 == len(anchors)
+    assert all(f'<h2 id="{anchor}">' in made for anchor in anchors)
     assert made.count("<table>") >= 5
     assert "<title>Model card: reviews, version 3</title>" in made
 
@@ -116,4 +136,4 @@ def test_hostile_names_stay_text(name: str) -> None:
 
     assert 8 == len(re.findall(r"(?<!\\)\|", row))
     assert "<script" not in made
-    assert "href" not in made
+    assert not re.findall(r'href="(?!#)', made)

@@ -9,11 +9,11 @@ FINGERPRINT_TAG = "fingerprint"
 DIGEST_TAG = "model_sha256"
 """Tag of a version: the SHA-256 of its `model.json`, which has those of all its other files."""
 
-TEST_TAG, TEST_DIGEST_TAG = "test.", "test_sha256"
-"""Tags of an evaluated version.
+TEST_TAG = "test."
+"""What the names of figures on the test rows begin with in a run: `test.accuracy` and so on."""
 
-Its figures as `test.accuracy` and so on, and the test file they were measured on.
-"""
+TEST_FIGURES_TAG, TEST_DIGEST_TAG = "test.figures", "test_sha256"
+"""Tags of an evaluated version: those figures as JSON, and the test file they were measured on."""
 
 GATE_TAG = "gate"
 """Tag of a version and of its run: what promotion decided."""
@@ -22,7 +22,10 @@ ROLLED_BACK = "rolled back"
 """Value of that tag: the version was the champion and is not to be promoted again."""
 
 FOOTPRINT = ("train.seconds", "train.rows", "train.peak_mb")
-"""What a training cost; metrics of its run, and tags of the version, where its card finds them."""
+"""What a training cost: metrics of its run."""
+
+COST_TAG = "train.cost"
+"""Tag of a version: the same in words, as its card shows it."""
 
 MODEL_ARTIFACT = "artifacts/model"
 """Folder of the model's own files in a version's artifacts."""

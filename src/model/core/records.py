@@ -1,12 +1,13 @@
 """What is written down about a model: typed, and checked when it is read, whoever wrote it."""
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from src.model.core.names import TEST_TAG
+from src.model.core.names import TEST_FIGURES_TAG, TEST_TAG
 
 Scalar = str | int | float | bool
 
@@ -133,21 +134,34 @@ class Exported(Record):
 def test_figures(tags: Mapping[str, str]) -> dict[str, float]:
     """Return a version's figures on the test rows from its tags.
 
-    A tag that is no finite number is somebody else's, and left out.
+    They are one tag of JSON; older versions have a tag for each. What is no finite number is
+    somebody else's, and left out.
 
+    >>> test_figures({"test.figures": '{"accuracy": 0.9}'})
+    {'accuracy': 0.9}
     >>> test_figures({"test.accuracy": "0.9", "test.status": "passed", "learner": "hashed"})
     {'accuracy': 0.9}
     """
-    found = {}
-    for name, value in tags.items():
-        if name.startswith(TEST_TAG):
-            try:
-                figure = float(value)
-            except ValueError:
-                continue
-            if math.isfinite(figure):
-                found[name.removeprefix(TEST_TAG)] = figure
-    return found
+    listed: dict[str, Any] = {
+        name.removeprefix(TEST_TAG): value
+        for name, value in tags.items()
+        if name.startswith(TEST_TAG) and name != TEST_FIGURES_TAG
+    }
+    try:
+        told = json.loads(tags.get(TEST_FIGURES_TAG, "{}"))
+        listed |= told if isinstance(told, dict) else {}
+    except (ValueError, RecursionError):
+        pass
+    return {name: figure for name, value in listed.items()
+            if (figure := _finite(value)) is not None}  # fmt: skip
+
+
+def _finite(value: Any) -> float | None:
+    try:
+        figure = float(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return figure if math.isfinite(figure) else None
 
 
 def first_problem(error: ValidationError) -> str:

@@ -5,6 +5,7 @@ See Mitchell et al. (2019), "Model cards for model reporting".
 
 import base64
 import html
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +20,21 @@ from src.model.evaluation.intervals import Interval
 from src.model.evaluation.slices import Slice
 
 _WEAKEST = 3
+_HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+_H2 = re.compile(r"<h2>(.*?)</h2>")
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a202c; }
-body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
+:root { --ink: #1a202c; --paper: #ffffff; --line: #e2e8f0; --link: #1f5fa8; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8edf4; --paper: #12161d; --line: #3b4657; --link: #8ec1f7; }
+}
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; } h3 { font-size: 1.05rem; }
-table { border-collapse: collapse; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #e2e8f0; text-align: left; }
+a { color: var(--link); } .wide { overflow-x: auto; margin: 1rem 0; }
+table { border-collapse: collapse; overflow-wrap: normal; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
 td { font-variant-numeric: tabular-nums; } code { overflow-wrap: anywhere; font-size: .9em; }
-img { max-width: min(100%, 27rem); } img[alt="slices"] { max-width: 100%; }
+img { max-width: min(100%, 27rem); border-radius: .4rem; } img[alt="slices"] { max-width: 100%; }
 thead:not(:has(th:not(:empty))) { display: none; }
 """
 
@@ -36,8 +44,10 @@ class CardFacts:
     """Everything a card tells.
 
     `description` is the model's own `model.json`, and `training` a part of it; `language` is the
-    name of the one it reads. `source` is what
+    name of the one it reads, `batches` what it saw, as `0-4`. `source` is what
     the test rows were ingested from; what the train rows were from, the description says.
+    `confusion` has counts, true label by row, predicted label by column, negative first. `date` is
+    the day of the evaluation, and `aliases` what the version was called then.
     """
 
     name: str
@@ -45,9 +55,13 @@ class CardFacts:
     source: str
     description: Description
     language: str
+    batches: str
     training: Training
     test: InputFile
     positive_share: float
+    date: str
+    aliases: Sequence[str]
+    confusion: Sequence[Sequence[int]]
     figures: Mapping[str, float]
     intervals: Mapping[str, Interval]
     slices: Sequence[Slice]
@@ -70,22 +84,33 @@ def summary(facts: CardFacts) -> str:
     )
 
 
+def brief(facts: CardFacts) -> str:
+    """Return the card's first part as Markdown: what fits beside a version in MLflow's page."""
+    return _rendered("card_summary.md.jinja", facts)
+
+
 def _generated(source: str) -> bool:
     return source.startswith("synthetic:")
 
 
 def markdown(facts: CardFacts) -> str:
     """Return the card as Markdown; plots are links to PNG files beside it."""
+    return _rendered("model_card.md.jinja", facts)
+
+
+def _rendered(template: str, facts: CardFacts) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
         # Markdown: what comes from outside goes through `cell`, and the page takes no HTML.
         autoescape=False,  # noqa: S701
     )
-    environment.filters["cell"] = _cell
+    environment.filters |= {"cell": _cell, "slug": _slug}
+    source = (Path(__file__).parent / "model_card.md.jinja").read_text(encoding="utf-8")
     failing = sorted((r for r in facts.rates if r.share < 1), key=lambda rate: rate.share)
-    return environment.get_template("model_card.md.jinja").render(
+    return environment.get_template(template).render(
         vars(facts),
+        headings=_HEADING.findall(source),
         summary=summary(facts),
         generated=_generated(facts.source),
         learner=facts.description.learner,
@@ -104,9 +129,21 @@ def _cell(value: object) -> str:
     return "".join("\\" + c if c in "\\`*_{}[]<>()#+!|~" else c for c in text)
 
 
+def _slug(heading: str) -> str:
+    """Return a heading as a link calls it.
+
+    >>> _slug("Ethical considerations")
+    'ethical-considerations'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
+
+
 def page(text: str, plots: Mapping[str, bytes]) -> str:
     """Return the card as one HTML page that needs no other file; `plots` are PNG images by name."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    body = _H2.sub(lambda found: f'<h2 id="{_slug(found[1])}">{found[1]}</h2>', body)
+    body = body.replace("<table>", '<div class="wide" tabindex="0"><table>')
+    body = body.replace("</table>", "</table></div>")
     for name, image in plots.items():
         data = base64.b64encode(image).decode()
         body = body.replace(f'src="{name}.png"', f'src="data:image/png;base64,{data}"')

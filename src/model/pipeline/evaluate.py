@@ -5,10 +5,12 @@ slices of them, beside the pass rates of the behavioural cases.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -24,10 +26,11 @@ from src.model.core.names import (
     CARD_FOLDER,
     CARD_PAGE,
     CHALLENGER,
+    COST_TAG,
     EVALUATION_FILE,
-    FOOTPRINT,
     PLOTS_FOLDER,
     TEST_DIGEST_TAG,
+    TEST_FIGURES_TAG,
     TEST_TAG,
 )
 from src.model.core.records import Language, Record
@@ -38,7 +41,8 @@ from src.model.evaluation.intervals import Interval, bootstrap_intervals, wilson
 from src.model.evaluation.metrics import confusion
 from src.model.evaluation.slices import Slice, slice_figures
 from src.model.evaluation.texts import brief_text, evaluation_text
-from src.model.tracking.base import Run, Version, resolve
+from src.model.files.batches import as_ranges
+from src.model.tracking.base import Run, Version, resolve, run_name
 from src.model.training.examine import Answers, answer, examined
 from src.model.training.inputs import Processed, data_source, evaluation_file
 
@@ -146,10 +150,13 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         facts = _facts(evaluation, version, folder, context, test)
         _log_pictures(record, evaluation, facts, context, place)
         link = record.link(f"{CARD_FOLDER}/{CARD_PAGE}")
+        figures = evaluation.examined.figures
+        tagged = {name: round(figures[name], 6) for name in _TAGGED if name in figures}
+        tags = {TEST_FIGURES_TAG: json.dumps(tagged)}
+        record.describe(card.brief(facts))
+        record.rename(run_name(replace(version, tags={**version.tags, **tags})))
     where = f"[Model card]({link})" if link else f"Model card: {place}.html"
-    context.registry.describe(version.number, f"{card.summary(facts)} {where}")
-    figures = evaluation.examined.figures
-    tags = {f"{TEST_TAG}{name}": f"{figures[name]:.6f}" for name in _TAGGED if name in figures}
+    context.registry.describe(version.number, f"{card.brief(facts)}\n\n{where}")
     context.registry.tag(version.number, tags)
     # Last: now the figures are all there.
     context.registry.tag(version.number, {TEST_DIGEST_TAG: test.sha256})
@@ -211,13 +218,9 @@ def _facts(
     evaluation: Evaluation, version: Version, folder: Path, context: Context, test: Processed
 ) -> card.CardFacts:
     artifact = load_artifact(folder)[1]
-    cost = [version.tags.get(name) for name in FOOTPRINT]
     footprint = {"files to serve it": f"{evaluation.examined.model_bytes / 1e6:.2f} MB"}
-    if all(cost):
-        seconds, rows, peak = (float(value or 0) for value in cost)
-        footprint["training"] = (
-            f"{seconds:.1f} s on {rows:,.0f} rows, at most {peak:,.0f} MB of memory, no accelerator"
-        )
+    if COST_TAG in version.tags:
+        footprint["training"] = version.tags[COST_TAG]
     footprint["judging one review"] = (
         f"{evaluation.examined.latency_us:,.0f} µs, median, on the machine that wrote this"
     )
@@ -227,10 +230,14 @@ def _facts(
         version=version.number,
         description=artifact.description,
         language=artifact.language.name,
+        batches=as_ranges(map(int, artifact.training.batches.split())),
         training=artifact.training,
         source=data_source(context),
         test=test.recorded,
         positive_share=float(evaluation.answers.positive.mean()),
+        date=datetime.now(UTC).date().isoformat(),
+        aliases=version.aliases,
+        confusion=confusion(evaluation.answers.positive, evaluation.examined.probability).tolist(),
         figures=evaluation.examined.figures,
         intervals=evaluation.intervals,
         slices=evaluation.slices,

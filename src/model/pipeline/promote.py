@@ -9,7 +9,7 @@ again.
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
@@ -40,7 +40,7 @@ from src.model.evaluation.gate import (
 )
 from src.model.evaluation.texts import verdict_text
 from src.model.tracking.aliases import move_champion, swap_back
-from src.model.tracking.base import Version, resolve
+from src.model.tracking.base import Version, resolve, run_name
 from src.model.training.inputs import Processed, evaluation_file
 
 _WAIT_SECONDS = 120.0
@@ -233,6 +233,7 @@ def _finish(context: Context, version: Version) -> None:
     with context.tracker.resume(version.run_id) as record:
         record.text(result.model_dump_json(indent=1), PROMOTION_FILE)
         record.tags({GATE_TAG: result.decision})
+        record.rename(run_name(replace(version, tags={**version.tags, GATE_TAG: result.decision})))
     missed = ", ".join(rule.name for rule in result.rules if not rule.passed) or "none"
     former = str(result.former_champion or "none")
     more = {"gate.rules_missed": missed, "gate.against": former}

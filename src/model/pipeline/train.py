@@ -21,14 +21,22 @@ from src.model.core.artifact import DESCRIPTION
 from src.model.core.digest import sha256
 from src.model.core.errors import ModelError, UsageError
 from src.model.core.models import load_model
-from src.model.core.names import CHALLENGER, DIGEST_TAG, FINGERPRINT_TAG, FOOTPRINT, PLOTS_FOLDER
+from src.model.core.names import (
+    CHALLENGER,
+    COST_TAG,
+    DIGEST_TAG,
+    FINGERPRINT_TAG,
+    FOOTPRINT,
+    PLOTS_FOLDER,
+)
 from src.model.core.served_model import ServedModel
 from src.model.evaluation.metrics import classification_metrics, decided_figures
 from src.model.evaluation.plots import learning_plot
+from src.model.files.batches import as_ranges
 from src.model.files.lease import file_lock
 from src.model.learners import make_learner
 from src.model.learners.base import Reviews
-from src.model.tracking.base import Run, Version
+from src.model.tracking.base import Run, Version, run_name
 from src.model.training.inputs import batch_numbers, data_source, train_files
 from src.model.training.plan import Plan, fit_into, read_story, serving_bytes, tidy
 from src.model.training.provenance import git_sha, lock_digest
@@ -107,7 +115,7 @@ def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[
         "lock_sha256": lock_digest(),
         "code_sha256": plan.code,
     }
-    name = f"train {plan.learner.name} {plan.parameters['batches']}"
+    name = f"training {plan.learner.name} on batches {as_ranges(plan.batches)}"
     if plan.warm:
         name += f" from version {plan.warm.version.number}"
     with context.tracker.start(name, {"step": "train", **provenance}) as run:
@@ -119,10 +127,14 @@ def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[
             # The folder is kept: a registry that fails later costs no second training.
             fit_into(folder, plan, context, plan.record(provenance), validation)
         figures = _describe(folder, run, validation)
-        cost = {name: f"{figures[name]:.6g}" for name in FOOTPRINT}
-        digest = {DIGEST_TAG: sha256(folder / "model" / DESCRIPTION)}
-        tags = {**provenance, **_summary_tags(plan), **cost, **digest}
+        tags = {
+            FINGERPRINT_TAG: plan.fingerprint,
+            DIGEST_TAG: sha256(folder / "model" / DESCRIPTION),
+            COST_TAG: _cost(figures),
+            **_summary_tags(plan),
+        }
         version = context.registry.register(run, folder / "model", tags)
+        run.rename(run_name(version))
         context.registry.set_alias(CHALLENGER, version.number)
         run.tags({"model_version": str(version.number)})
     tidy(folder)  # kept only until it is safe in the registry
@@ -151,6 +163,11 @@ def _describe(folder: Path, run: Run, validation: Reviews) -> dict[str, float]:
         run.file(plot, PLOTS_FOLDER)
     run.file(folder / "model" / DESCRIPTION)
     return figures
+
+
+def _cost(figures: dict[str, float]) -> str:
+    seconds, rows, peak = (figures[name] for name in FOOTPRINT)
+    return f"{seconds:.1f} s on {rows:,.0f} rows, at most {peak:,.0f} MB of memory, no accelerator"
 
 
 def _validated(model: ServedModel, rows: Reviews) -> dict[str, float]:

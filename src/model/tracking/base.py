@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from src.model.core.artifact import DESCRIPTION
 from src.model.core.digest import sha256
 from src.model.core.errors import ModelError, UsageError
-from src.model.core.names import ALIASES, CHALLENGER, CHAMPION, DIGEST_TAG, PREVIOUS
+from src.model.core.names import ALIASES, CHALLENGER, CHAMPION, DIGEST_TAG, GATE_TAG, PREVIOUS
+from src.model.core.records import test_figures
+from src.model.files.batches import as_ranges
 
 if TYPE_CHECKING:
     from src.model.files.manifest import Manifest
@@ -54,6 +56,12 @@ class Run(Protocol):
 
     def inputs(self, data_sets: Sequence[DataSet]) -> None:
         """Log the data sets the run reads."""
+
+    def rename(self, name: str) -> None:
+        """Call the run otherwise in lists."""
+
+    def describe(self, text: str) -> None:
+        """Set the run's description, in Markdown."""
 
     def text(self, content: str, name: str) -> None:
         """Store a text file as artifact `name`."""
@@ -131,6 +139,21 @@ class Registry(Protocol):
 
         It raises ModelError where they are gone, or others than were registered.
         """
+
+
+def run_name(version: Version) -> str:
+    """Return what the run of a version is called: what a person looks for in a list of runs.
+
+    >>> tags = {"learner": "hashed", "batches": "0 1 2", "test.figures": '{"accuracy": 0.911}'}
+    >>> run_name(Version(3, "run", {**tags, "gate": "promoted"}))
+    'version 3: 91.10%, promoted (hashed, batches 0-2)'
+    """
+    accuracy = test_figures(version.tags).get("accuracy")
+    known = [f"{accuracy:.2%}"] if accuracy is not None else []
+    known += [version.tags[GATE_TAG]] if GATE_TAG in version.tags else []
+    batches = as_ranges(map(int, version.tags.get("batches", "").split()))
+    of = f"({version.tags.get('learner', 'unknown')}, batches {batches or 'unknown'})"
+    return f"version {version.number}{': ' if known else ''}{', '.join(known)} {of}"
 
 
 def refuse_changed(folder: Path, version: Version) -> Path:

@@ -43,6 +43,12 @@ class NullRun:
     def inputs(self, data_sets: Sequence[DataSet]) -> None:
         """Forget."""
 
+    def rename(self, name: str) -> None:
+        """Forget."""
+
+    def describe(self, text: str) -> None:
+        """Forget."""
+
     def text(self, content: str, name: str) -> None:
         """Forget."""
 

@@ -76,7 +76,10 @@ class MlflowRegistry:
         except MlflowException as error:
             if error.error_code not in _ABSENT:
                 raise
-            description = "Is a review positive or negative? Trained by src.model.pipeline.train."
+            description = (
+                "Is a review positive or negative? The alias `champion` is the version in use, "
+                "`challenger` the one that was trained last, `previous` the champion before."
+            )
             self._client.create_registered_model(self._name, description=description)
 
     def get(self, number: int) -> Version | None:

@@ -19,6 +19,16 @@ from src.model.tracking.base import DataSet, Run
 from src.model.tracking.connection import connect, saying_what_failed
 from src.model.tracking.liveness import beating, is_gone, own_tags
 
+_NOTE_TAG = "mlflow.note.content"
+_EXPERIMENT_TAGS = {
+    # What MLflow's page shows first: runs and models, and not what it has for language models.
+    "mlflow.experimentKind": "custom_model_development",
+    _NOTE_TAG: (
+        "Is a review **positive or negative**? A run for each step that wrote data and for each "
+        "training."
+    ),
+}
+
 
 class MlflowRun:
     """One open MLflow run, addressed by its id.
@@ -63,6 +73,13 @@ class MlflowRun:
         with saying_what_failed():
             self._client.log_inputs(self.id, entries)
 
+    def rename(self, name: str) -> None:
+        with saying_what_failed():
+            self._client.update_run(self.id, name=name)
+
+    def describe(self, text: str) -> None:
+        self.tags({_NOTE_TAG: text})
+
     def text(self, content: str, name: str) -> None:
         with saying_what_failed():
             self._client.log_text(self.id, content, name)
@@ -98,7 +115,9 @@ class MlflowTracker:
                 name = self._settings.mlflow.experiment
                 found = self._client.get_experiment_by_name(name)
                 self._experiment = (
-                    found.experiment_id if found else self._client.create_experiment(name)
+                    found.experiment_id
+                    if found
+                    else self._client.create_experiment(name, tags=_EXPERIMENT_TAGS)
                 )
         return self._experiment
 

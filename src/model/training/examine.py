@@ -20,7 +20,7 @@ from src.model.evaluation.slices import Masks, joined, text_masks, value_masks
 from src.model.files.rows import COLUMNS
 from src.model.files.tables import open_table, read_blocks
 from src.model.training.examples import reviews
-from src.model.training.inputs import Processed
+from src.model.training.inputs import Processed, label_column
 from src.model.training.plan import serving_bytes
 
 _SCORE_ROWS = 5_000
@@ -31,7 +31,8 @@ _SINGLE, _WARM_UP = 200, 20
 class Answers:
     """n test rows: the truth, every model's probabilities of positive, the slices.
 
-    `sample` are the first 200 reviews, title and text.
+    `value_columns` are those whose values make slices; the one that the label was read from is none
+    of them. `sample` are the first 200 reviews, title and text.
     """
 
     positive: npt.NDArray[np.bool_]
@@ -46,7 +47,8 @@ def answer(models: Sequence[ServedModel], context: Context, test: Processed) -> 
     path = context.storage.path(test.key)
     with open_table(path) as table:
         total = table.metadata.num_rows
-        extra = [name for name in table.schema_arrow.names if name not in COLUMNS]
+        label = label_column(context)
+        extra = [n for n in table.schema_arrow.names if n not in COLUMNS and n != label]
     if not total:
         hint = "Ingest a source with test rows."
         raise DataError(f"{path} has no rows to evaluate on.", hint=hint)

@@ -60,6 +60,12 @@ def data_source(context: Context) -> str:
     return str(current_raw(context.storage).parameters["source"])
 
 
+def label_column(context: Context) -> str:
+    """Return the column of the source that the label was read from, empty where it had none."""
+    columns = current_raw(context.storage).parameters.get("columns") or [""]
+    return str(columns[0])
+
+
 def batch_numbers(context: Context, value: str) -> tuple[int, ...]:
     """Return the batches that a caller's `value` names. Raises UsageError for others."""
     return numbers_of(context.storage, value, context.settings.batches)
