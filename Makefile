@@ -83,22 +83,27 @@ help: ## List every target
 .PHONY: setup
 setup: .venv/.locked ## Make .venv with the locked packages (Python 3.11 to 3.13)
 
+# On a terminal uv shows how far it is, and what it has installed.
+QUIET = $(shell [ -t 2 ] || echo -q)
+SIZE = echo "$(@D) takes $$(du -sh $(@D) | cut -f 1) of disk" >&2
+
 .venv/.locked: requirements/setup.txt requirements/model.txt requirements/api.txt requirements/dev.txt
 	@[ -n '$(PYTHON)' ] || { echo 'error: no Python 3.11 to 3.13 with venv found; set PYTHON=/path/to/python' >&2; exit 2; }
-	@echo 'Setting up .venv with $(PYTHON) …' >&2; $(PYTHON) -m venv --clear .venv
+	@echo 'Setting up .venv with $(PYTHON): about 400 MB to download at the first time, 1.5 GB of disk …' >&2
+	@$(PYTHON) -m venv --clear .venv
 	@$(PY) -m pip install -q --no-user --disable-pip-version-check --require-hashes -r requirements/setup.txt
-	@$(UV) pip sync -q --python $(PY) --require-hashes $^
-	@touch $@
+	@$(UV) pip sync $(QUIET) --python $(PY) --require-hashes $^
+	@$(SIZE); touch $@
 
 .venv-mlflow/.locked: requirements/mlflow.txt | .venv/.locked
 	@echo 'Setting up .venv-mlflow for the tracking server …' >&2; $(UV) venv -q --clear --python $(PY) .venv-mlflow
-	@$(UV) pip sync -q --python .venv-mlflow/bin/python --require-hashes $^
-	@touch $@
+	@$(UV) pip sync $(QUIET) --python .venv-mlflow/bin/python --require-hashes $^
+	@$(SIZE); touch $@
 
 .venv-api/.locked: requirements/api.txt | .venv/.locked
 	@echo 'Setting up .venv-api for the API …' >&2; $(UV) venv -q --clear --python $(PY) .venv-api
-	@$(UV) pip sync -q --python .venv-api/bin/python --require-hashes $^
-	@touch $@
+	@$(UV) pip sync $(QUIET) --python .venv-api/bin/python --require-hashes $^
+	@$(SIZE); touch $@
 
 .venv-bench/.locked: requirements/model.txt requirements/api.txt requirements/bench.txt | .venv/.locked
 	@echo 'Setting up .venv-bench with the peers of the benchmark …' >&2; $(UV) venv -q --clear --python $(PY) .venv-bench
@@ -111,13 +116,17 @@ demo: .venv/.locked ## The whole job on generated reviews, or on DATA=path|kaggl
 
 ##@ Quality
 
-.PHONY: test
-test: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run all tests with branch coverage
+.PHONY: test-unit test test-all
+test-unit: .venv/.locked ## Run the pure, fast tests: a minute
+	@$(PY) -m pytest -n auto tests/unit $(PYTEST_ARGS)
+test: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run all tests but the slow ones: six minutes on two cores
+	@echo 'About six minutes on two cores; the slow tests are left out (make test-all). The unit tests alone: make test-unit.' >&2
+	@$(PY) -m pytest -n auto -m 'not slow' $(PYTEST_ARGS)
+test-all: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run all tests, with branch coverage: 25 minutes on two cores
+	@echo 'About 25 minutes on two cores; what is skipped says at the end what it lacks.' >&2
 	@$(PY) -m pytest -n auto --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
-.PHONY: test-unit test-integration test-e2e
-test-unit: .venv/.locked ## Run the pure, fast tests
-	@$(PY) -m pytest -n auto tests/unit $(PYTEST_ARGS)
+.PHONY: test-integration test-e2e
 test-integration: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run the tests against real services on this machine
 	@$(PY) -m pytest -n auto tests/integration $(PYTEST_ARGS)
 test-e2e: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run whole pipelines and make targets

@@ -45,6 +45,16 @@ setting() {
   [ ! -f .env ] || sed -n "s/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$1=//p" .env | tail -n 1 | tr -d \'\"'\r'
 }
 
+# ours NAME: a setting that means the same in a container; places there are the image's own
+ours() {
+  case $1 in
+    REVIEWS_DATA_DIR | REVIEWS_CACHE_DIR | REVIEWS_GIT_SHA | REVIEWS_REAL_DATA | REVIEWS_API_HOST | REVIEWS_API_PORT) return 1 ;;
+    REVIEWS_API_KEYS_FILE) return 1 ;; # mounted where the API looks for it
+    REVIEWS_*) return 0 ;;
+  esac
+  return 1
+}
+
 # mount SOURCE TARGET [readonly]: any character may be in a path but a line break
 mount() {
   local source=${1//\"/\"\"} target=${2//\"/\"\"}
@@ -74,11 +84,12 @@ collect_options() {
   docker network inspect "$STACK" >/dev/null 2>&1 && options+=(--network "$STACK")
   for name in $(compgen -e); do # the value stays in the environment: no command line shows it
     case $name in
-      REVIEWS_DATA_DIR | REVIEWS_CACHE_DIR | REVIEWS_GIT_SHA | REVIEWS_REAL_DATA | REVIEWS_API_HOST | REVIEWS_API_PORT | MLFLOW_TRACKING_URI) ;;
-      REVIEWS_* | MLFLOW_* | AWS_* | KAGGLE_* | HTTP_PROXY | HTTPS_PROXY | NO_PROXY) options+=(--env "$name") ;;
+      MLFLOW_TRACKING_URI) ;;
+      MLFLOW_* | AWS_* | KAGGLE_* | HTTP_PROXY | HTTPS_PROXY | NO_PROXY) options+=(--env "$name") ;;
+      *) if ours "$name"; then options+=(--env "$name"); fi ;;
     esac
     case $name in # a file that a secret or a certificate comes from is there under its own name
-      MLFLOW_*_FILE | AWS_*_FILE | MLFLOW_TRACKING_SERVER_CERT_PATH)
+      MLFLOW_*_FILE | AWS_*_FILE | MLFLOW_TRACKING_SERVER_CERT_PATH | REVIEWS_LANGUAGE)
         [ ! -f "${!name}" ] || options+=(--mount "$(mount "${!name}" "${!name}" readonly)") ;;
     esac
   done

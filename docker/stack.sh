@@ -20,11 +20,37 @@ make_secrets() {
   secret postgres_password random
   secret grafana_password random
   secret no_api_keys true
+  write_settings
+  keys=$(setting REVIEWS_API_KEYS_FILE)
+  if [ -n "$keys" ]; then
+    [ -f "$keys" ] || fail 2 "REVIEWS_API_KEYS_FILE=$keys is no file." "Make it: make api-key name=NAME >> $keys."
+    API_KEYS_FILE=$(cd "$(dirname "$keys")" && pwd)/$(basename "$keys") && export API_KEYS_FILE
+  fi
   case ${ARTIFACTS_DESTINATION:-} in
     s3://*) rm -f "$DATA/secrets/aws_credentials" && secret aws_credentials aws_credentials ;;
     *) secret aws_credentials true ;;
   esac
   SECRETS_DIGEST=$(sha256 "$DATA/secrets/postgres_password") && export SECRETS_DIGEST
+}
+# The caller's settings, of .env and above them of the environment, as the .env that API and jobs read
+write_settings() {
+  local file=$DATA/secrets/settings name line value
+  {
+    if [ -f .env ]; then
+      while IFS= read -r line || [ -n "$line" ]; do
+        name=$(printf %s "$line" | sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}\([A-Z_0-9]*\)=.*/\2/p')
+        if ours "$name"; then printf '%s\n' "$line"; fi
+      done <.env
+    fi
+    for name in $(compgen -e); do
+      if ours "$name"; then
+        value=${!name//\\/\\\\}
+        printf "%s='%s'\n" "$name" "${value//\'/\\\'}"
+      fi
+    done
+  } >"$file.part" || fail 5 "$file cannot be written." "See above."
+  chmod 0644 "$file.part" && mv "$file.part" "$file"
+  SETTINGS_DIGEST=$(sha256 "$file") && export SETTINGS_DIGEST
 }
 random() { od -A n -N 24 -t x1 /dev/urandom | tr -d ' \n'; }
 aws_credentials() {

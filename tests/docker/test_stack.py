@@ -1,5 +1,6 @@
 """Every docker- target on a running stack, and the same bytes as without containers."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -125,6 +127,42 @@ def test_the_api_beside_it(stack: Docker) -> None:
         128 + signal.SIGTERM
         == json.loads(output("docker", "inspect", name))[0]["State"]["ExitCode"]
     )
+
+
+def test_settings_count_in_the_stack_too(stack: Docker, tmp_path: Path) -> None:
+    """A challenger casts its shadow there, a key is asked for, and odd values arrive whole."""
+    made = stack.make("api-key", "name=ann")
+    (key,) = re.findall(r"shown only now: (\S+)", made.stderr)
+    (tmp_path / "keys.txt").write_text(made.stdout)
+    odd = '{"it\'s $HOME": "negative", "\\\\ \\"good\\"": "positive"}'
+    settings: dict[str, Any] = {
+        "REVIEWS_API_CHALLENGER": "shadow", "REVIEWS_API_KEYS_FILE": str(tmp_path / "keys.txt"),
+        "REVIEWS_LABELS": odd, "REVIEWS_LOG_SECONDS": "0.5",
+    }  # fmt: skip
+    stack.make("docker-model-train", "batches=0")  # the challenger is another version
+    stack.make("docker-up", **settings)
+    name = f"{stack.variables['STACK']}-api"
+    probe = "from src.model.core.settings import load_settings as s; print(*s().source.labels)"
+    labels = output("docker", "exec", name, "python", "-c", probe)
+    base = f"http://127.0.0.1:{stack.variables['API_PORT']}"
+    refused = httpx.post(f"{base}/api/v1/predict", json={"title": "x"})
+    headers = {"x-api-key": key}
+    deadline = time.monotonic() + 60
+    while not httpx.get(f"{base}/api/v1/model", headers=headers).json().get("challenger"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    said = httpx.post(f"{base}/api/v1/predict", json={"title": "x"}, headers=headers).json()
+    output("docker", "stop", "--time", "30", name)
+    rows = [
+        json.loads(line)
+        for part in stack.data.glob("predictions/*/*.jsonl.gz")
+        for line in gzip.decompress(part.read_bytes()).splitlines()
+    ]
+
+    assert 401 == refused.status_code
+    roles = {row["role"] for row in rows if row["request_id"] == said["request_id"]}
+    assert {"champion", "shadow"} == roles
+    assert labels.split("\n")[0] == 'it\'s $home \\ "good"'
 
 
 def test_the_database_password_is_in_files_alone(stack: Docker) -> None:

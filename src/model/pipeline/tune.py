@@ -23,6 +23,7 @@ from src.model.core.errors import DivergedError, StorageError, UsageError
 from src.model.core.redact import without_secrets
 from src.model.core.settings import Settings
 from src.model.evaluation.metrics import classification_metrics
+from src.model.files.batches import as_ranges
 from src.model.files.code_version import code_digest
 from src.model.files.tables import Recorded
 from src.model.learners import make_learner
@@ -108,25 +109,28 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     )
     place = f"{context.storage.root}/{RESULT}"
     assert first.value is not None  # noqa: S101 - chosen for having one
-    text = search_text(result, len(validation), first.number, first.value, place)
+    begun = (first.number, first.value)
+    text = search_text(result, len(validation), begun, as_ranges(numbers), place)
     return Outcome(result, text)
 
 
 def search_text(
-    result: TuneResult, rows: int, first: int, first_log_loss: float, place: str
+    result: TuneResult, rows: int, first: tuple[int, float], batches: str, place: str
 ) -> str:
-    """Return what a search found on `rows` validation rows, beside its first trial."""
+    """Return what a search found on `rows` validation rows, beside its first trial.
+
+    `first` is that trial's number and log loss.
+    """
     lines = [
         f"Tuned: trial {result.trial} of {result.trials} is the best on {rows:,} validation rows",
-        f"  log loss {result.log_loss:.4f}, in the first trial {first_log_loss:.4f}",
+        f"  log loss {result.log_loss:.4f}, in the first trial {first[1]:.4f}",
     ]
-    if result.trial == first:
-        lines.append(
-            "  nothing better than the settings as they were, so far; "
-            "more trials: make model-tune trials=40"
-        )
+    if result.trial == first[0]:
+        more = f"make model-tune batches={batches} trials={2 * result.trials}"
+        lines.append(f"  nothing better than the settings as they were, so far; {more}")
     lines += [f"  {name} = {value}" for name, value in result.settings.items()]
-    lines.append(f"  in {place}; make model-train uses them where no setting says otherwise")
+    lines.append(f"  in {place}; train uses them where no setting says otherwise:")
+    lines.append(f"  make model-pipeline-train batches={batches}")
     return "\n".join(lines)
 
 
