@@ -89,8 +89,7 @@ SIZE = echo "$(@D) takes $$(du -sh $(@D) | cut -f 1) of disk" >&2
 
 .venv/.locked: requirements/setup.txt requirements/model.txt requirements/api.txt requirements/dev.txt
 	@[ -n '$(PYTHON)' ] || { echo 'error: no Python 3.11 to 3.13 with venv found; set PYTHON=/path/to/python' >&2; exit 2; }
-	@echo 'Setting up .venv with $(PYTHON): about 400 MB to download at the first time, 1.5 GB of disk …' >&2
-	@$(PYTHON) -m venv --clear .venv
+	@echo 'Setting up .venv with $(PYTHON): 1.5 GB of disk …' >&2; $(PYTHON) -m venv --clear .venv
 	@$(PY) -m pip install -q --no-user --disable-pip-version-check --require-hashes -r requirements/setup.txt
 	@$(UV) pip sync $(QUIET) --python $(PY) --require-hashes $^
 	@$(SIZE); touch $@

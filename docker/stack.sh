@@ -50,7 +50,7 @@ write_settings() {
     done
   } >"$file.part" || fail 5 "$file cannot be written." "See above."
   chmod 0644 "$file.part" && mv "$file.part" "$file"
-  SETTINGS_DIGEST=$(sha256 "$file") && export SETTINGS_DIGEST
+  SETTINGS_DIGEST=$(sha256 "$file") && SETTINGS_FILE=$file && export SETTINGS_DIGEST SETTINGS_FILE
 }
 random() { od -A n -N 24 -t x1 /dev/urandom | tr -d ' \n'; }
 aws_credentials() {

@@ -9,12 +9,12 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from random import Random
 
 import polars as pl
 import pytest
 
 from tests.conftest import Workspace
+from tests.own_files import avaliacoes
 
 TEXTS = ("I love it, it works every day", "It broke after two days, awful")
 
@@ -260,25 +260,6 @@ def test_a_table_with_other_columns_is_not_fetched_anew(
     with pytest.raises(SourceError):
         next(own.blocks(own.train[0], ("polarity", "title", "text")))
     assert Path("own.csv").exists()
-
-
-GOSTEI = ("Gostei muito, é ótimo e funciona bem", "Adorei, excelente, recomendo para todo mundo",
-          "Muito bom, vale a pena", "Perfeito, meu filho amou")  # fmt: skip
-ODIEI = ("Não gostei, é péssimo e veio quebrado", "Horrível, não funciona, não recomendo",
-         "Muito ruim, não vale o preço", "Decepcionante, me arrependi da compra")  # fmt: skip
-
-
-def avaliacoes(rows: int = 3_000) -> str:
-    """A CSV of Portuguese reviews, made of a few phrases each."""
-    random = Random(5)
-    lines = ["nota,titulo,texto"]
-    for number in range(rows):
-        good = number % 2 == 0
-        phrases = random.sample(GOSTEI if good else ODIEI, 2)
-        thing = random.choice(["o livro", "a câmera", "o jogo", "a chaleira", "o disco"])
-        text = f"Comprei {thing} para a minha casa. {phrases[0]}. {phrases[1]}, pedido {number}."
-        lines.append(f'{5 if good else 1},{phrases[1].split(",")[0]},"{text}"')
-    return "\n".join(lines) + "\n"
 
 
 def test_portuguese_reviews_go_all_the_way(workspace: Workspace) -> None:
