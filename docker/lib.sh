@@ -89,11 +89,16 @@ collect_options() {
       *) if ours "$name"; then options+=(--env "$name"); fi ;;
     esac
     case $name in # a file that a secret or a certificate comes from is there under its own name
-      MLFLOW_*_FILE | AWS_*_FILE | MLFLOW_TRACKING_SERVER_CERT_PATH | REVIEWS_LANGUAGE)
+      MLFLOW_*_FILE | AWS_*_FILE | MLFLOW_TRACKING_SERVER_CERT_PATH)
         [ ! -f "${!name}" ] || options+=(--mount "$(mount "${!name}" "${!name}" readonly)") ;;
     esac
   done
   [ ! -f .env ] || options+=(--mount "$(mount "$PWD/.env" /app/.env readonly)")
+  name=$(setting REVIEWS_LANGUAGE)
+  if [ -f "$name" ]; then # a language of one's own
+    name=$(cd "$(dirname "$name")" && pwd)/$(basename "$name")
+    options+=(--mount "$(mount "$name" /run/language.toml readonly)" --env REVIEWS_LANGUAGE=/run/language.toml)
+  fi
   for place in .kaggle .aws; do
     [ ! -d "${HOME:-/}/$place" ] || options+=(--mount "$(mount "$HOME/$place" "/tmp/$place" readonly)")
   done

@@ -32,21 +32,23 @@ make_secrets() {
   esac
   SECRETS_DIGEST=$(sha256 "$DATA/secrets/postgres_password") && export SECRETS_DIGEST
 }
-# The caller's settings, of .env and above them of the environment, as the .env that API and jobs read
+# The caller's settings, of .env and above them of the environment, as the .env that the API reads; last, places: those of
+# this machine are nowhere in a container, and nothing means the image's own
 write_settings() {
-  local file=$DATA/secrets/settings name line value
+  local file=$DATA/secrets/settings name value
   {
-    if [ -f .env ]; then
-      while IFS= read -r line || [ -n "$line" ]; do
-        name=$(printf %s "$line" | sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}\([A-Z_0-9]*\)=.*/\2/p')
-        if ours "$name"; then printf '%s\n' "$line"; fi
-      done <.env
-    fi
+    [ ! -f .env ] || { cat .env && echo; }
     for name in $(compgen -e); do
       if ours "$name"; then
+        case ${!name} in *"\${"*) fail 2 "$name holds \${, which a file of settings takes for a variable." "Write it into .env." ;; esac
         value=${!name//\\/\\\\}
         printf "%s='%s'\n" "$name" "${value//\'/\\\'}"
       fi
+    done
+    for name in REVIEWS_DATA_DIR REVIEWS_CACHE_DIR REVIEWS_LOG_DIR REVIEWS_API_MODEL_DIR REVIEWS_API_CACHE_DIR \
+      REVIEWS_API_KEYS_FILE REVIEWS_API_PORT REVIEWS_REAL_DATA; do
+      value=$(setting "$name")
+      case $value in s3://* | off) ;; *) echo "$name=" ;; esac
     done
   } >"$file.part" || fail 5 "$file cannot be written." "See above."
   chmod 0644 "$file.part" && mv "$file.part" "$file"

@@ -115,9 +115,9 @@ def answer_text(body: Mapping[str, Any]) -> str:
         head = f"undecided, leans {body['label']} ({sure}: too close to call, {about})"
     parts = body["explanation"]["contributions"][:_SHOWN]
     lines = [head, *(f"  {part['weight']:+6.2f}  {part['ngram']}" for part in parts)]
-    if parts and body["unknown_share"] > _MANY_UNKNOWN:
+    if parts and body.get("unknown_share", 0) > _MANY_UNKNOWN:
         lines.append(f"  {body['unknown_share']:.0%} of its words are unknown to the model")
-    if body["other_language"]:
+    if body.get("other_language"):
         lines.append("  it does not look like the language that the model was made for")
     return "\n".join(lines)
 

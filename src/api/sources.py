@@ -21,6 +21,7 @@ from src.model.core.models import reader
 from src.model.core.names import (
     CARD_FOLDER,
     CARD_PAGE,
+    CHALLENGER,
     DIGEST_TAG,
     EXPORT,
     EXPORTED_CARD,
@@ -85,10 +86,13 @@ class FolderSource:
 
     @property
     def missing(self) -> str:
-        return (
-            f"There is no model in {self.folder} yet: make model-export puts the champion there, "
-            "and make demo makes one."
-        )
+        none = f"There is no model in {self.folder} yet: "
+        if self.folder.name == CHALLENGER:
+            export = (
+                f"REVIEWS_API_MODEL_DIR={self.folder} make model-export model_version=challenger"
+            )
+            return f"{none}{export} puts one there."
+        return f"{none}make model-export puts the champion there, and make demo makes one."
 
     def latest(self) -> Reference | None:
         description = self.folder / DESCRIPTION

@@ -15,6 +15,8 @@ import pytest
 from src.model.core.artifact import DESCRIPTION
 from tests.conftest import Workspace
 
+pytestmark = pytest.mark.slow
+
 READERS: dict[str, list[tuple[str, ...]]] = {
     "raw/train.parquet": [("data.split_batches", "--force"), ("data.validate", "--force")],
     "raw/test.parquet": [("data.preprocess_test", "--force"), ("data.validate", "--force")],

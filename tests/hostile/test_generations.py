@@ -7,6 +7,8 @@ import pytest
 
 from tests.conftest import Workspace
 
+pytestmark = pytest.mark.slow
+
 NEXT: list[tuple[str, ...]] = [
     ("data.ingest", "--source", "synthetic:2000@4"),
     ("data.split_batches",),
@@ -23,7 +25,7 @@ READERS: dict[str, tuple[tuple[str, ...], str]] = {
         ("data.preprocess_batch", "--batch", "0 1", "--force"),
         "src.model.data.preprocess",
     ),
-    "validate": (("data.validate", "--force"), "src.model.data.validate"),
+    "validate": (("data.validate", "--force"), "src.model.data.quality_parts"),
 }
 
 

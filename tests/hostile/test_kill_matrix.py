@@ -18,6 +18,8 @@ import pytest
 from tests.conftest import Workspace
 from tests.hostile.forker import Ended, Forker
 
+pytestmark = pytest.mark.slow
+
 _IDS = re.compile(rb"\b[0-9a-f]{32}\b|\d{4}-\d\d-\d\dT[0-9:.+]+")
 # What takes as long, or as much memory, as it takes.
 _TIMES = re.compile(rb'\d+\.\d+(e-?\d+)?|\b\d{13}\b|"train.cost": "[^"]*"')

@@ -33,6 +33,8 @@ from tests.hostile.test_kill_matrix import (
     state,
 )
 
+pytestmark = pytest.mark.slow
+
 TUNE = ("pipeline.tune", "--batches", "0", "--trials", "1")
 CASES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
     "ingest": ((), INGEST),

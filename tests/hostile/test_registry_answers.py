@@ -28,6 +28,8 @@ from src.model.core.settings import MlflowSettings
 from tests.conftest import training
 from tests.integration.api_process import REVIEW, model_of, probability_of
 
+pytestmark = pytest.mark.slow
+
 CASES = 2_000 if "TEST_WHOLE" in os.environ else 300
 STATUSES = (200, 204, 301, 302, 400, 401, 403, 404, 418, 429, 500, 502, 503)
 SCALARS: tuple[Any, ...] = (

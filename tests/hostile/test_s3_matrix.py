@@ -35,6 +35,8 @@ from tests.hostile.test_kill_matrix import (
 )
 from tests.integration.s3_server import CUT, Request, S3Server, serving_s3
 
+pytestmark = pytest.mark.slow
+
 BUCKET, PREFIX = "reviews", "some/prefix"
 FAULTS = ("500 once", "500 for ever", "403", "cut before", "cut after", "killed")
 CASES: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
@@ -170,7 +172,10 @@ def test_a_fault_of_s3_is_outlived_or_mended_by_the_same_command(
         fault = Fault(kind, at)
         code, said = ended(forked, workspace, place.server, words, fault)
         again, later = (0, "")
-        if code != 0:  # what ended well needs no mending
+        # What ended well needs no mending; nor does a roll-back that was killed when all was done:
+        # the same command again is another roll-back.
+        finished = case == "roll back" and normals(place.objects()) == expected
+        if code != 0 and not finished:
             again, later = ended(forked, workspace, place.server, words, Fault())
         now = normals(place.objects())
         fine = code in {0, 5} and "Traceback" not in said

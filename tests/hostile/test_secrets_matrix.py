@@ -16,6 +16,8 @@ from src.model.core.settings import variables
 from tests.conftest import Workspace
 from tests.integration.conftest import free_port
 
+pytestmark = pytest.mark.slow
+
 MARK = "opensesame"
 MODULES = [command.module for command in steps.COMMANDS.values()] + list(steps.OTHERS)
 WHOLE = "TEST_WHOLE" in os.environ

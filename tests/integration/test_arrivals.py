@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -117,8 +118,9 @@ def test_an_arrival_is_trained_on_once_it_was_validated_and_passed(begun: Worksp
     assert "200 rows with an empty title (batch 5): 100.00%, maximum 90.00%" in stopped.err
     assert "rows with an empty title: 100.00% of batch 5, 0.00% of train" in stopped.err
     assert "REVIEWS_MAX_EMPTY_TITLE, REVIEWS_MAX_SHIFT" in stopped.err
+    assert "To take back what arrived, delete data/arrivals/5." in stopped.err
     refused = begun.run("data.preprocess_batch", "--batch", "all")
-    assert (2, True) == (refused.code, "Delete data/arrivals/5, or raise" in refused.err)
+    assert (2, True) == (refused.code, "Delete data/arrivals/5 and what" in refused.err)
     begun.ok("data.preprocess_batch", "--batch", "0-4")
 
     begun.set(REVIEWS_MAX_EMPTY_TITLE="1", REVIEWS_MAX_SHIFT="1")
@@ -136,7 +138,7 @@ def test_what_was_there_before_an_arrival_cannot_be_replaced_below_it(begun: Wor
     other = written("other.jsonl", reviews(5_000, 5_500))
     refused = begun.run("data.ingest", "--source", other)
     assert 2 == refused.code
-    assert "data/arrivals/ holds 1 arrivals" in refused.err
+    assert "data/arrivals/ holds 1 arrival," in refused.err
     assert "append=1" in refused.err
     begun.set(REVIEWS_BATCHES="4")
     for module in ("data.split_batches", "data.validate", "data.preprocess_test"):
@@ -195,3 +197,40 @@ def test_an_arrival_keeps_the_columns_of_the_first_rows(workspace: Workspace) ->
     assert raw.columns == train.columns
     assert {"game"} == set(train["kind"])
     assert 0 == train["stars"].count()
+
+
+def test_what_is_missing_among_arrivals_is_named(begun: Workspace) -> None:
+    """Deleted in the middle, or counted with another number of batches: each has its remedy."""
+    for first in (1_000, 1_100):
+        add(begun, reviews(first, first + 100))
+    shutil.rmtree(begun.data / "arrivals/5")
+    refused = begun.run("data.validate")
+    assert (2, True) == (refused.code, "batch 5 is missing" in refused.err), refused.err
+    assert "delete those after it too" in refused.err
+    begun.set(REVIEWS_BATCHES="6")
+    refused = begun.run("data.validate")
+    assert (2, True) == (refused.code, "set REVIEWS_BATCHES=5" in refused.err), refused.err
+
+
+def test_an_arrival_of_test_rows_alone_is_no_batch(begun: Workspace) -> None:
+    """There would be nothing to learn from; it says so."""
+    with zipfile.ZipFile("week.zip", "w") as archive:
+        old = "".join(json.dumps(row) + "\n" for row in reviews(0, 50))
+        archive.writestr("train.jsonl", old)
+        archive.writestr(
+            "test.jsonl", "".join(json.dumps(row) + "\n" for row in reviews(2_000, 2_050))
+        )
+    refused = begun.run("data.ingest", "--source", "week.zip", "--append")
+    assert (3, True) == (refused.code, "All 50 new rows of week.zip would join" in refused.err)
+
+
+def test_rows_that_failed_validation_are_not_split(workspace: Workspace) -> None:
+    """Not even by hand; once the limit is raised and they pass, they are."""
+    untitled = [row | {"title": ""} for row in reviews(0, 400)]
+    workspace.ok("data.ingest", "--source", written("a.jsonl", untitled))
+    assert 3 == workspace.run("data.validate").code
+    refused = workspace.run("data.split_batches")
+    assert (2, True) == (refused.code, "breaks the limits" in refused.err)
+    workspace.set(REVIEWS_MAX_EMPTY_TITLE="1")
+    workspace.ok("data.validate")
+    workspace.ok("data.split_batches")

@@ -161,7 +161,11 @@ def labelled(*labels: str, rows: int = 60) -> bytes:
         (("0.0", "1.0"), "polarity", "They fit REVIEWS_LABELS=binary"),
         (("1", "2", "3", "4", "5"), "polarity", "They fit REVIEWS_LABELS=stars"),
         (("Positive", "Negative"), "polarity", "They fit REVIEWS_LABELS=words"),
-        (("1", "2"), "stars", "All 60 usable rows are negative: seen are 1 (30 rows), 2 (30 rows)"),
+        (
+            ("1", "2"),
+            "stars",
+            "All 60 usable rows are negative. Labels seen are 1 (30 rows), 2 (30 rows)",
+        ),
     ],
 )
 def test_a_plausible_wrong_reading_of_labels_is_refused(

@@ -292,4 +292,20 @@ def test_portuguese_reviews_go_all_the_way(workspace: Workspace) -> None:
     workspace.set(REVIEWS_LANGUAGE="en")
     again = workspace.run("pipeline.evaluate", "--model-version", "1")
     assert (2, True) == (again.code, "The model reads Portuguese" in again.err)
-    assert "REVIEWS_LANGUAGE=pt" in again.err
+    assert "REVIEWS_LANGUAGE to pt" in again.err
+
+
+def test_two_tables_of_one_name_are_not_one(workspace: Workspace) -> None:
+    """In folders of a zip the last one would win; a Mac's own notes beside a file are no table."""
+    rows = kaggle_csv()
+    for names in (("en/reviews.csv", "de/reviews.csv"), ("en/Train.csv", "de/Train.csv"),
+                  ("a/train-00000-of-00001.csv", "b/train-00000-of-00001.csv")):  # fmt: skip
+        with zipfile.ZipFile("a.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, rows)
+        refused = workspace.run("data.ingest", "--source", "a.zip")
+        assert (3, True) == (refused.code, "twice" in refused.err), refused.err
+    with zipfile.ZipFile("mac.zip", "w") as archive:
+        archive.writestr("reviews.csv", rows)
+        archive.writestr("__MACOSX/._reviews.csv", b"\0\5\x16\7")
+    assert 400 == workspace.ok("data.ingest", "--source", "mac.zip")["rows_in"]

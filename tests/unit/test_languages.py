@@ -7,7 +7,7 @@ import pytest
 from src.model.core.errors import SettingsError
 from src.model.core.languages import LanguagePack, language_pack, shipped
 from src.model.evaluation.behaviour import cases, examine, rates, shares
-from src.model.evaluation.slices import text_masks
+from src.model.evaluation.slices import refuse_unusable, text_masks
 from tests.unit.test_behaviour import Words
 from tests.unit.test_slices import FRAME
 
@@ -90,3 +90,11 @@ def test_a_pack_may_hold_a_title(tmp_path: Path) -> None:
 
     assert (("Excelente", ""),) == case.reviews
     assert isinstance(language_pack(str(path)), LanguagePack)
+
+
+def test_words_that_only_python_could_look_for_are_refused(tmp_path: Path) -> None:
+    """The rows are searched by polars, whose expressions know no look-around."""
+    path = tmp_path / "es.toml"
+    path.write_text(SPANISH + 'negation = ["no(?! solo)"]\n')
+    with pytest.raises(SettingsError, match="The words of Spanish cannot be used"):
+        refuse_unusable(language_pack(str(path)))

@@ -72,7 +72,7 @@ def write_description(
         "sha256": {name: sha256(folder / name) for name in files},
         **({"training": training.model_dump(mode="json")} if training else {}),
     }
-    text = json.dumps(body, indent=2, sort_keys=True) + "\n"
+    text = json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     (folder / DESCRIPTION).write_text(text, encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from src.model.context import Context
-from src.model.core.errors import UsageError
+from src.model.core.errors import SourceError, UsageError
 from src.model.data.feed import Feed, Tally
 from src.model.data.raw_tables import Target, refuse_empty, write_tables
 from src.model.files import rows
@@ -109,7 +109,12 @@ def _write(
         tally.seen.refuse_misread(feed.labels)
         if tally.already_there and not tally.kept.total():
             raise _NothingNewError(tally)
-        refuse_empty(tally, str(feed.parameters["source"]), ["train"], target.test_share, aside)
+        source = str(feed.parameters["source"])
+        if tally.kept["test"] and not tally.kept["train"]:
+            msg = f"All {tally.kept['test']:,} new rows of {source} would join the test rows."
+            hint = "Add them together with rows to learn from; see REVIEWS_ARRIVAL_TEST_SHARE."
+            raise SourceError(msg, hint=hint)
+        refuse_empty(tally, source, ["train"], target.test_share, aside)
 
     with context.progress("Adding") as advance:
         return write_tables(
@@ -141,6 +146,7 @@ def refuse_replacing(storage: Storage) -> None:
     """Raise UsageError where reviews were added to the rows that an ingest would replace."""
     if held := sorted(key for key in storage.list(ARRIVALS) if key.endswith("/manifest.json")):
         place = f"{storage.root}/{ARRIVALS}"
-        msg = f"{place} holds {len(held)} arrivals, added to the rows that this would replace."
+        count = f"{len(held)} arrival{'s' * (len(held) > 1)}"
+        msg = f"{place} holds {count}, added to the rows that this would replace."
         hint = f"To add reviews: append=1. To begin afresh: delete {place} first."
         raise UsageError(msg, hint=hint)

@@ -24,8 +24,10 @@ from src.model.data.raw_tables import Target, refuse_empty, write_tables
 from src.model.data.sources import SCHEMES
 from src.model.files.counts import IngestCounts
 from src.model.files.layout import QUARANTINE, RAW_MANIFEST, RAW_TEST, RAW_TRAIN
-from src.model.files.lineage import step_code
+from src.model.files.lineage import current_raw, step_code
 from src.model.files.manifest import Inputs, Manifest, run_once
+
+_YES, _NO = ("yes", "1", "true"), ("no", "0", "false")
 
 
 class IngestResult(Result, IngestCounts):
@@ -43,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "data.ingest")
     parser.add_argument("--source", help=f"one of {', '.join(SCHEMES)} (default: REVIEWS_SOURCE)")
     parser.add_argument(
-        "--append", nargs="?", const="yes", choices=("yes", "1", "true"),
+        "--append", nargs="?", const="yes", choices=(*_YES, *_NO),
         help="add the source's new rows as the next batch, beside what is there",
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="run even if nothing has changed")
@@ -53,10 +55,13 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     spec = args.source or context.settings.source.spec
     context.tracker.check()
+    adding = args.append in _YES
     with context.storage.lease("ingest"):
+        if adding:
+            current_raw(context.storage)  # there must be something to add to
         with context.progress("Fetching") as advance:
             feed = open_feed(spec, context.settings, advance)
-        if args.append:
+        if adding:
             return _added(arrival.add(context, feed, force=args.force), context, spec)
         now, skipped = _replaced(context, feed, force=args.force)
     context.tracker.record_manifest(now)

@@ -45,7 +45,7 @@ class LabelsSeen:
     def refuse_misread(self, mapping: Mapping[str, str]) -> None:
         """Raise SourceError where this mapping does not fit the labels, and another one does."""
         if better := better_reading(self.labels, mapping):
-            msg = f"The labels are not those that are set: {self._seen()}; set is {_said(mapping)}."
+            msg = f"The labels are not those that are set. {self.said()}; set is {_said(mapping)}."
             hint = (
                 f"They fit REVIEWS_LABELS={better} ({_said(LABEL_PRESETS[better])}). Set it, or "
                 "write what they mean as JSON."
@@ -57,14 +57,15 @@ class LabelsSeen:
         if len(kept := [polarity for polarity, count in self.polarities.items() if count]) == 1:
             label = "positive" if kept[0] == rows.POSITIVE else "negative"
             msg = (
-                f"All {self.polarities.total():,} usable rows are {label}: {self._seen()}; "
+                f"All {self.polarities.total():,} usable rows are {label}. {self.said()}; "
                 f"set is {_said(mapping)}."
             )
             hint = "Check REVIEWS_LABELS and REVIEWS_COLUMN_POLARITY, or add the other half."
             raise SourceError(msg, hint=hint)
 
-    def _seen(self) -> str:
-        return "seen are " + counted(self.unknown({}))
+    def said(self) -> str:
+        """Return the commonest labels, for a sentence."""
+        return "Labels seen are " + counted(self.unknown({}))
 
 
 def better_reading(seen: Mapping[str, int], mapping: Mapping[str, str]) -> str | None:

@@ -104,8 +104,11 @@ def refuse_empty(tally: Tally, source: str, splits: Sequence[str], share: float 
     counted = [f"{count:,} {reason}" for reason, count in tally.reasons.most_common(4)]
     reasons = ", ".join(counted) or "no rows at all"
     msg = f"No usable {' and no usable '.join(empty)} row in {source}: {reasons}.{first}"
+    if tally.reasons["invalid_label"]:
+        msg += f" {tally.seen.said()}."
     hint = (
         "A CSV has polarity, title, text in this order or a header with the names in "
-        "REVIEWS_COLUMN_*; star ratings need REVIEWS_LABELS=stars."
+        "REVIEWS_COLUMN_*; star ratings need REVIEWS_LABELS=stars, words of your own "
+        """REVIEWS_LABELS='{"bad": "negative", "good": "positive"}'."""
     )
     raise SourceError(msg, hint=hint)

@@ -15,7 +15,7 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.files.counts import SplitCounts
 from src.model.files.layout import RAW_TRAIN, SPLIT_MANIFEST, batch_key, is_batch
-from src.model.files.lineage import arrivals, current_raw, step_code
+from src.model.files.lineage import arrivals, current_raw, refuse_failed, step_code
 from src.model.files.manifest import Inputs, run_once
 from src.model.files.rows import batch_numbers
 from src.model.files.tables import open_table, read_blocks, table_writer
@@ -39,6 +39,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     context.tracker.check()
     with storage.lease("split_batches"):
         raw = current_raw(storage)
+        refuse_failed(storage, raw)
         arrivals(storage, count)  # another number of batches is refused once some arrived
         parents = {RAW_TRAIN: raw.files[RAW_TRAIN].sha256}
         inputs = Inputs("split_batches", {"batches": count}, parents, step_code("split_batches"))

@@ -148,7 +148,10 @@ def _stop_if_over(report: QualityReport, root: str, language: str) -> None:
         settings.append("REVIEWS_LANGUAGE, which is " + language)
     names = ", ".join(dict.fromkeys(settings))
     places = f"{root}/{QUALITY_PAGE} and the rows in {root}/{QUALITY_ROWS}"
-    raise QualityError(msg, hint=f"Look at {places}; the limits: {names}.")
+    back = [f"{root}/arrivals/{part.removeprefix('batch ')}" for part in report.failed_parts
+            if part.startswith("batch ")]  # fmt: skip
+    take = f" To take back what arrived, delete {' and '.join(back)}." if back else ""
+    raise QualityError(msg, hint=f"Look at {places}; the limits: {names}.{take}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,41 +19,44 @@ class Pair(NamedTuple):
     challenger: str
 
 
-@dataclass
+@dataclass(slots=True)
 class _Seen:
-    """What was said of one request: by whom, how sure, and what it really is."""
+    """What was said of one request: when, by whom, how sure, and what it really is."""
 
+    time: str
+    challenger: str
+    shadow: float
     champion: str = ""
-    challenger: str = ""
     probability: float = 0.5
-    shadow: float = 0.5
     truth: str = ""
 
 
 @dataclass
 class ShadowLog:
-    """The log's rows put together by request; only those that a shadow was cast on are kept."""
+    """The requests that a shadow was cast on, and what else the log has on them.
 
-    first: str = ""
-    last: str = ""
+    It takes the log twice: the first time the shadows, the second time the rest, so that nothing is
+    held of requests without one.
+    """
+
     _requests: dict[str, _Seen] = field(default_factory=dict)
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Take rows in any order; of several feedbacks on one request the last one counts."""
+    def add_shadows(self, rows: Iterable[Row]) -> None:
+        """Take the challenger's rows."""
         for row in rows:
-            if isinstance(row, FeedbackRow):
-                self._requests.setdefault(row.request_id, _Seen()).truth = row.label
-            elif isinstance(row, PredictionRow) and row.role != "canary":
-                self._take(row)
+            if isinstance(row, PredictionRow) and row.role == "shadow":
+                self._requests[row.request_id] = _Seen(row.time, row.version, row.probability)
 
-    def _take(self, row: PredictionRow) -> None:
-        seen = self._requests.setdefault(row.request_id, _Seen())
-        if row.role == "champion":
-            seen.champion, seen.probability = row.version, row.probability
-        else:
-            seen.challenger, seen.shadow = row.version, row.probability
-            self.first = min(self.first or row.time, row.time)
-            self.last = max(self.last, row.time)
+    def add_others(self, rows: Iterable[Row]) -> None:
+        """Take the champion's rows and feedback, of which the last one counts."""
+        for row in rows:
+            seen = self._requests.get(row.request_id)
+            if seen is None:
+                continue
+            if isinstance(row, FeedbackRow):
+                seen.truth = row.label
+            elif row.role == "champion":
+                seen.champion, seen.probability = row.version, row.probability
 
     def pairs(self) -> dict[Pair, int]:
         """Return how many requests each pair of versions was asked, the latest pair last."""
@@ -64,7 +67,7 @@ class ShadowLog:
         return counted
 
     def _both(self) -> Iterable[_Seen]:
-        return (seen for seen in self._requests.values() if seen.champion and seen.challenger)
+        return (seen for seen in self._requests.values() if seen.champion)
 
     def report(self, pair: Pair) -> "ShadowReport":
         """Return what the requests that both were asked say of a pair."""
@@ -75,6 +78,8 @@ class ShadowLog:
         told = [seen for seen in asked if seen.truth]
         return ShadowReport(
             pair=pair,
+            first=min(seen.time for seen in asked),
+            last=max(seen.time for seen in asked),
             requests=len(asked),
             agreed=agreed,
             agreement=wilson(agreed, len(asked)),
@@ -87,9 +92,14 @@ class ShadowLog:
 
 @dataclass(frozen=True)
 class ShadowReport:
-    """How often both agree, with a 95 % interval; and where people said what is right, who was."""
+    """How often both agree, with a 95 % interval; and where people said what is right, who was.
+
+    `first` and `last` are the times of the requests, in ISO 8601.
+    """
 
     pair: Pair
+    first: str
+    last: str
     requests: int
     agreed: int
     agreement: Interval

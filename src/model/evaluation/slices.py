@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from src.model.core.errors import SettingsError
 from src.model.core.labels import is_positive
 from src.model.core.language import frequent_words
 from src.model.core.languages import LanguagePack
@@ -67,6 +68,19 @@ def _with_words(name: str, both: pl.Expr, words: Sequence[str]) -> dict[str, pl.
     """Return the slice of reviews with one of the words, where there are any."""
     pattern = rf"(?i)\b(?:{'|'.join(words)})\b"
     return {name: both.str.contains(pattern)} if words else {}
+
+
+def refuse_unusable(pack: LanguagePack) -> None:
+    """Raise SettingsError where a language's words are no regular expressions for polars.
+
+    It knows no look-around, which Python does.
+    """
+    for words in filter(None, (pack.negation, pack.contrast)):
+        try:
+            pl.Series([""]).str.contains("|".join(words))
+        except pl.exceptions.ComputeError as error:
+            msg = f"The words of {pack.name} cannot be used: {str(error).splitlines()[0]}."
+            raise SettingsError(msg, hint="Write them without look-around.") from None
 
 
 def value_masks(frame: pl.DataFrame) -> Masks:

@@ -16,8 +16,8 @@ def fasttext_review(line: bytes) -> tuple[str, str, str] | str:
     reviews that has this format; a line without one is all text. A title with such a colon in it
     loses its end to the text: the format does not tell.
 
-    >>> fasttext_review(b"__label__2 Great CD: My lovely Pat has one of the great voices\n")
-    ('2', 'Great CD', 'My lovely Pat has one of the great voices')
+    >>> fasttext_review(b"__label__2 A fine lamp: Bright, and it has lasted for years\n")
+    ('2', 'A fine lamp', 'Bright, and it has lasted for years')
     >>> fasttext_review(b"no label")
     'invalid_label'
     """

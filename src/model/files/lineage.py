@@ -54,16 +54,21 @@ def arrivals(storage: Storage, batches: int) -> list[Arrival]:
     numbers = sorted(
         number for key in storage.list(ARRIVALS) if (number := arrival_of(key)) is not None
     )
-    if numbers != list(range(batches, batches + len(numbers))):
-        held = ", ".join(map(str, numbers))
-        place = f"{storage.root}/{ARRIVALS}"
-        msg = f"{place} holds the batches {held}, and REVIEWS_BATCHES is {batches}."
-        hint = (
-            f"They were added after {numbers[0]} batches: set REVIEWS_BATCHES={numbers[0]}, "
-            "and put back what is missing."
-        )
-        raise UsageError(msg, hint=hint)
-    return [Arrival(number) for number in numbers]
+    if not numbers:
+        return []
+    expected = list(range(batches, batches + len(numbers)))
+    split = read_manifest(storage, SPLIT_MANIFEST)
+    count = len(split.files) if split else numbers[0]
+    if (numbers, count) == (expected, batches):
+        return [Arrival(number) for number in numbers]
+    place, held = f"{storage.root}/{ARRIVALS}", ", ".join(map(str, numbers))
+    msg = f"{place} holds the batches {held}, and REVIEWS_BATCHES is {batches}."
+    hint = f"They were added after {count} batches: set REVIEWS_BATCHES={count}."
+    if count == batches:
+        lost = next(n for n, there in zip(expected, numbers, strict=True) if n != there)
+        msg = f"{place} holds the batches {held}; batch {lost} is missing."
+        hint = "Put it back; or delete those after it too, and add what they held with append=1."
+    raise UsageError(msg, hint=hint)
 
 
 def arrival_manifest(storage: Storage, arrival: Arrival) -> Manifest:
@@ -106,6 +111,23 @@ def evaluation_sources(storage: Storage, batches: int) -> dict[str, str]:
     return sources
 
 
+def refuse_failed(storage: Storage, raw: Manifest) -> None:
+    """Raise UsageError where validation looked at these very raw rows, and they broke a limit."""
+    seen = read_manifest(storage, QUALITY_MANIFEST)
+    own = {"both", "train", "test"}
+    if seen is None or any(
+        seen.parents.get(key) != raw.files[key].sha256 for key in (RAW_TRAIN, RAW_TEST)
+    ):
+        return
+    if own & set(seen.counted(ValidateCounts).failed):
+        msg = f"{storage.root}/raw breaks the limits of the data's quality."
+        hint = (
+            f"Look at {storage.root}/{QUALITY_PAGE}; ingest other rows, or raise the limit and run "
+            "make model-validate."
+        )
+        raise UsageError(msg, hint=hint)
+
+
 def _passed(storage: Storage, arrival: Arrival) -> Manifest:
     """Return an arrival's manifest. Raises UsageError where validation has not passed its rows."""
     manifest = arrival_manifest(storage, arrival)
@@ -119,8 +141,8 @@ def _passed(storage: Storage, arrival: Arrival) -> Manifest:
     if arrival.name in seen.counted(ValidateCounts).failed:
         msg = f"{place} breaks the limits of the data's quality."
         hint = (
-            f"Look at {storage.root}/{QUALITY_PAGE}. Delete {place}, or raise the limit and run "
-            "make model-validate again."
+            f"Look at {storage.root}/{QUALITY_PAGE}. Delete {place} and what arrived after it, or "
+            "raise the limit and run make model-validate again."
         )
         raise UsageError(msg, hint=hint)
     return manifest

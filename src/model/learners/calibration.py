@@ -10,6 +10,8 @@ from src.model.core.reading import sigmoid
 _STEPS = 50
 _RIDGE = 1e-9
 _LEAST_DECIDED = 0.75
+MIN_ROWS = 100
+"""Of fewer validation rows neither line nor band is made: they would say more about those rows."""
 _SURE = 0.899  # what is shown as 90 % is decided
 
 

@@ -37,12 +37,11 @@ from src.model.core.reading import sigmoid
 from src.model.core.records import Scalar, Training
 from src.model.core.settings import HashedSettings, Settings
 from src.model.learners.base import COLD, Fitted, Range, Reviews, refuse_too_little
-from src.model.learners.calibration import abstain_band, platt
+from src.model.learners.calibration import MIN_ROWS, abstain_band, platt
 from src.model.learners.counts import COUNTS, Counts, packed_counts, unpacked_counts
 from src.model.learners.descent import DIVERGED_HINT, Descent
 from src.model.learners.feature_file import FeatureBlock, FeatureFile
 
-_MIN_CALIBRATION = 100
 _FLOAT16_MAX = 65_504.0
 
 
@@ -177,7 +176,7 @@ class HashedLearner:
     def _calibrated(
         self, model: SentimentClassifier, held_out: FeatureBlock
     ) -> SentimentClassifier:
-        if held_out.positive.size < _MIN_CALIBRATION:
+        if held_out.positive.size < MIN_ROWS:
             return model
         before = model.shape.intercept
         slope, offset = platt(model.logits_of(held_out.buckets), held_out.positive)

@@ -21,6 +21,7 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import UsageError
 from src.model.core.labels import is_positive
+from src.model.core.languages import shipped
 from src.model.core.models import load_artifact
 from src.model.core.names import (
     CARD_FOLDER,
@@ -28,6 +29,7 @@ from src.model.core.names import (
     CHALLENGER,
     COST_TAG,
     EVALUATION_FILE,
+    FOOTPRINT,
     PLOTS_FOLDER,
     TEST_DIGEST_TAG,
     TEST_FIGURES_TAG,
@@ -198,7 +200,8 @@ def _require_language(reads: Language, wanted: Language) -> None:
     """Raise UsageError where the model reads another language than the rows are said to be in."""
     if reads.code != wanted.code:
         msg = f"The model reads {reads.name}, and REVIEWS_LANGUAGE says {wanted.name}."
-        hint = f"Set REVIEWS_LANGUAGE={reads.code}, or train a model in {wanted.name}."
+        named = reads.code if reads.code in shipped() else f"the file of {reads.name}"
+        hint = f"Set REVIEWS_LANGUAGE to {named}, or train a model in {wanted.name}."
         raise UsageError(msg, hint=hint)
 
 
@@ -219,8 +222,9 @@ def _facts(
 ) -> card.CardFacts:
     artifact = load_artifact(folder)[1]
     footprint = {"files to serve it": f"{evaluation.examined.model_bytes / 1e6:.2f} MB"}
-    if COST_TAG in version.tags:
-        footprint["training"] = version.tags[COST_TAG]
+    older = [version.tags[name] for name in FOOTPRINT if name in version.tags]
+    if cost := version.tags.get(COST_TAG) or ", ".join(older):
+        footprint["training"] = cost
     footprint["judging one review"] = (
         f"{evaluation.examined.latency_us:,.0f} µs, median, on the machine that wrote this"
     )

@@ -59,10 +59,11 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     if args.since and not re.fullmatch(r"\d{4}-\d\d-\d\d", args.since):
         raise UsageError(f"--since={args.since} is no day.", hint="Write YYYY-MM-DD.")
     place, unread, log = context.settings.log.dir, Unread(), ShadowLog()
-    with context.progress("Reading the prediction log") as advance:
-        for row in logged_rows(context.settings, unread, args.since):
-            log.add([row])
-            advance(1)
+    with context.progress("Reading the prediction log, twice") as advance:
+        for add, counted in ((log.add_shadows, unread), (log.add_others, Unread())):
+            for row in logged_rows(context.settings, counted, args.since):
+                add([row])
+                advance(1)
     pairs = log.pairs()
     if not pairs:
         msg = f"{place} holds no request that a challenger judged in the shadow."
@@ -73,8 +74,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     result = ShadowResult(
         champion=latest.champion,
         challenger=latest.challenger,
-        first=log.first,
-        last=log.last,
+        first=report.first,
+        last=report.last,
         requests=report.requests,
         agreed=report.agreed,
         agreement=report.agreement,
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         unread_parts=unread.parts,
         unread_lines=unread.lines,
     )
-    lines = [shadow_text(report, log.first[:10], log.last[:10])]
+    lines = [shadow_text(report)]
     if result.others:
         lines.append(f"  {result.others:,} requests of other pairs of versions are left out")
     if unread.parts or unread.lines:
@@ -95,18 +96,20 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     return Outcome(result, "\n".join(lines))
 
 
-def shadow_text(report: ShadowReport, first: str, last: str) -> str:
-    """Return the report for people; `first` and `last` are days.
+def shadow_text(report: ShadowReport) -> str:
+    """Return the report for people.
 
     >>> from src.model.evaluation.shadow import Pair
     >>> print(shadow_text(ShadowReport(
-    ...     Pair("1", "2"), 1000, 970, Interval(0.957, 0.979), 20, 10, 0, None
-    ... ), "2026-11-20", "2026-11-27"))
+    ...     Pair("1", "2"), "2026-11-20T09:00", "2026-11-27T17:00", 1000, 970,
+    ...     Interval(0.957, 0.979), 20, 10, 0, None,
+    ... )))
     Shadow: version 2 beside version 1, on 1,000 requests from 2026-11-20 to 2026-11-27
       they agree on 97.0% (95 % 95.7% to 97.9%); only version 2 says positive 20, only version 1 10
       nobody has said what these reviews really are: feedback tells which of them is better
     """
     champion, challenger = report.pair
+    first, last = report.first[:10], report.last[:10]
     days = f"from {first} to {last}" if first != last else f"of {first}"
     low, high = report.agreement
     share = report.agreed / report.requests

@@ -32,10 +32,12 @@ from src.model.core.names import (
 from src.model.core.served_model import ServedModel
 from src.model.evaluation.metrics import classification_metrics, decided_figures
 from src.model.evaluation.plots import learning_plot
+from src.model.evaluation.slices import refuse_unusable
 from src.model.files.batches import as_ranges
 from src.model.files.lease import file_lock
 from src.model.learners import make_learner
 from src.model.learners.base import Reviews
+from src.model.learners.calibration import MIN_ROWS
 from src.model.tracking.base import Run, Version, run_name
 from src.model.training.inputs import batch_numbers, data_source, train_files
 from src.model.training.plan import Plan, fit_into, read_story, serving_bytes, tidy
@@ -81,6 +83,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     numbers = batch_numbers(context, " ".join(args.batches))
     learner, files = make_learner(settings), train_files(context, numbers)
     plan = Plan(learner, numbers, files, settings.validation_share, context.language.language)
+    refuse_unusable(context.language)  # before, and not after, long work
     context.tracker.check()
     if args.warm_start:
         warm = warm_start(args.warm_start, plan.learner, plan.files, plan.validation_share, context)
@@ -226,6 +229,8 @@ def _outcome(
 
 def _decided_text(plan: Plan, figures: dict[str, float]) -> str:
     """Say how much the model decides, and where it is less right there than was asked for."""
+    if "abstain_accuracy" in plan.learner.parameters and figures["validation.rows"] < MIN_ROWS:
+        return f"; under {MIN_ROWS} of them, it is neither calibrated nor does it abstain"
     coverage = figures["validation.coverage"]
     right = figures.get("validation.accuracy_decided")
     if right is None:

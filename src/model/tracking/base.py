@@ -185,7 +185,7 @@ def resolve(registry: Registry, reference: str) -> Version:
         if version is None:
             msg = f"There is no model version {reference}."
             raise UsageError(
-                msg, hint="Numbers and aliases are in MLflow, under Models: make mlflow-up."
+                msg, hint="Numbers and aliases are in MLflow's model registry: make mlflow-up."
             )
         return version
     version = registry.by_alias(reference)

@@ -77,7 +77,8 @@ class Plan:
     def fingerprint(self) -> str:
         """SHA-256 of all that decides the model."""
         inputs = [file.sha256 for file in self.files]
-        decisive = [self.parameters, self.code, self.packages, inputs]
+        language = self.language.model_dump(mode="json")
+        decisive = [self.parameters, self.code, self.packages, inputs, language]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     def record(self, provenance: Mapping[str, str]) -> Training:

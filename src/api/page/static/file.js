@@ -5,7 +5,7 @@ const ROWS = 500, FIRST = 5, SHOWN_ERRORS = 5, CUT = 160;
 const TITLES = ["title", "headline", "summary", "subject", "titulo", "título"];
 const TEXTS = ["text", "message", "review", "body", "content", "reviewtext", "review text", "comment", "texto"];
 const ADDED = ["label", "probability", "abstained", "model_version", "error"];
-let table = null, stopped = false;
+let table = null, going = false;
 
 // RFC 4180: quoted fields may hold separators, line breaks and doubled quotes.
 function parseCsv(text, separator) {
@@ -60,33 +60,43 @@ function choices(select, head, chosen) {
   select.value = String(chosen);
 }
 
-const reviewOf = (row) => ({ title: row[$("titlecolumn").value] ?? "", message: row[$("textcolumn").value] ?? "" });
+const columns = () => [$("titlecolumn").value, $("textcolumn").value];
+const reviewOf = (row, [title, text]) => ({ title: row[title] ?? "", message: row[text] ?? "" });
 
 function preview() {
+  const chosen = columns();
   $("firstrows").replaceChildren(...table.rows.slice(0, FIRST).map((row, number) => {
-    const { title, message } = reviewOf(row), line = document.createElement("tr");
+    const { title, message } = reviewOf(row, chosen), line = document.createElement("tr");
     for (const text of [number + 1, title, message]) line.append(made("td", String(text).slice(0, CUT)));
     return line;
   }));
-  const chosen = $("titlecolumn").value >= 0 || $("textcolumn").value >= 0;
+  const some = chosen.some((place) => place >= 0);
   $("start").textContent = `Judge ${counted(table.rows.length, "row")}`;
-  $("start").disabled = !chosen;
-  refuse(chosen ? "" : `Choose which column holds the reviews: ${table.head.join(", ")}.`);
+  $("start").disabled = !some;
+  refuse(some ? "" : `Choose which column holds the reviews: ${table.head.join(", ")}.`);
+}
+
+// Waits as long as it was asked to, or until somebody stops it.
+async function pause(seconds) {
+  const until = Date.now() + 1000 * seconds;
+  while (going && Date.now() < until) await new Promise((go) => setTimeout(go, 200));
 }
 
 async function judgeAll({ head, rows, separator, name }) {
-  stopped = false;
+  const chosen = columns();
+  going = true;
+  $("file").disabled = true; // another file would have other columns
   $("preview").hidden = true;
   $("batch").hidden = false;
   for (const id of ["download", "errors", "shares"]) $(id).hidden = true;
   $("cancel").hidden = false;
   const lines = [[...head, ...ADDED]], seen = { positive: 0, negative: 0, undecided: 0 }, errors = [];
   let done = 0, ended = "";
-  while (done < rows.length && !stopped && !ended) {
+  while (done < rows.length && going && !ended) {
     const some = rows.slice(done, done + ROWS);
     let found;
-    try { found = await ask("api/v1/predict/batch", { reviews: some.map(reviewOf) }); } catch (error) {
-      if (error.status === 429) { await new Promise((go) => setTimeout(go, 1000 * (error.wait || 1))); continue; }
+    try { found = await ask("api/v1/predict/batch", { reviews: some.map((row) => reviewOf(row, chosen)) }); } catch (error) {
+      if (error.status === 429) { await pause(error.wait || 1); continue; }
       ended = error.message;
       break;
     }
@@ -101,7 +111,9 @@ async function judgeAll({ head, rows, separator, name }) {
     $("batchtext").textContent = `${done.toLocaleString()} of ${rows.length.toLocaleString()} rows judged`;
   }
   if (ended) $("batchtext").textContent = `Stopped after ${counted(done, "row")}: ${ended}`;
-  else if (stopped) $("batchtext").textContent += ", then stopped";
+  else if (!going) $("batchtext").textContent = `${counted(done, "row")} of ${rows.length.toLocaleString()} judged, then stopped`;
+  going = false;
+  $("file").disabled = false;
   $("cancel").hidden = true;
   if (done) { summarise(seen, errors); offer(lines, separator, name); }
 }
@@ -134,5 +146,5 @@ function offer(lines, separator, name) {
 $("file").addEventListener("click", () => { $("file").value = ""; }); // the same file again is a file too
 $("file").addEventListener("change", () => { if ($("file").files.length) open($("file").files[0]); });
 $("start").addEventListener("click", () => judgeAll(table));
-$("cancel").addEventListener("click", () => { stopped = true; });
+$("cancel").addEventListener("click", () => { going = false; });
 for (const id of ["titlecolumn", "textcolumn"]) $(id).addEventListener("change", preview);

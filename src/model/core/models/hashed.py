@@ -52,6 +52,7 @@ KIND = Kind(
 
 _RETRAIN = "Train again, or choose another version."
 _JSON_BYTES = 16_384  # more than model.json and the header of the weights take
+_WORD_BYTES = 16  # a word's quotes, comma and blanks in model.json
 _HASH = {"base": BASE, "mix": MIX}
 
 Weights = npt.NDArray[np.float16]
@@ -180,9 +181,12 @@ class SentimentClassifier:
         Raises:
             ModelError: not even an empty model would fit.
         """
-        kept = max_bytes - _JSON_BYTES - _packed_size(self.shape.bits, 0)
+        described = _JSON_BYTES + sum(
+            len(word.encode()) + _WORD_BYTES for word in self._language.frequent_words
+        )
+        kept = max_bytes - described - _packed_size(self.shape.bits, 0)
         if kept < 1:
-            least = _JSON_BYTES + _packed_size(self.shape.bits, 1)
+            least = described + _packed_size(self.shape.bits, 1)
             msg = f"A model of {self.shape.bits} bits cannot be smaller than {least:,} bytes."
             hint = f"Allow more than {max_bytes:,} bytes, or train with fewer bits."
             raise ModelError(msg, hint=hint)

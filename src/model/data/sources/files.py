@@ -107,15 +107,16 @@ def _members(path: Path) -> dict[str, Table]:
     tables: dict[str, Table] = {}
     for member in archive.infolist():
         name = Path(member.filename).name
-        if name in tables and name.partition(".")[0] in {"train", "test"}:
+        if member.is_dir() or name.startswith("."):  # a Mac packs its own notes beside each file
+            continue
+        if name in tables and format_of(name):
             msg = (
                 f"{path} holds {name} twice, as {tables[name].name.partition(':')[2]} and "
                 f"{member.filename}."
             )
             raise SourceError(msg, hint="Unpack it and pass the folder that is meant.")
-        if not member.is_dir():
-            called = f"{path.name}:{member.filename}"
-            tables[name] = Table(called, _opener(archive, member), member.file_size)
+        called = f"{path.name}:{member.filename}"
+        tables[name] = Table(called, _opener(archive, member), member.file_size)
     return tables
 
 
