@@ -7,6 +7,8 @@ import pytest
 
 from tests.conftest import Workspace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def real(workspace: Workspace, real_data: Path) -> Workspace:

@@ -15,6 +15,8 @@ import pytest
 
 from tests.conftest import Workspace
 
+pytestmark = pytest.mark.slow
+
 
 def files(folder: Path) -> dict[str, str]:
     """Return the digest of every file."""

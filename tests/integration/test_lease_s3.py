@@ -15,6 +15,8 @@ from tests.conftest import Workspace
 from tests.integration.lease_holder import SECONDS, Holder, Opened, put, timed
 from tests.integration.s3_server import Request, S3Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def opened(on_s3: Workspace) -> Opened:

@@ -12,6 +12,8 @@ from src.model.tracking.connection import _DEFAULTS
 from tests.conftest import Workspace
 from tests.integration.conftest import MlflowServer
 
+pytestmark = pytest.mark.slow
+
 _OF_ONE_HOP = {"host", "content-length", "transfer-encoding", "connection"}
 
 

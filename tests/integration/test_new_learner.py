@@ -20,6 +20,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.integration.conftest import free_port, kill_family
 
+pytestmark = pytest.mark.slow
+
 GROUP = '''class ToySettings(LearnerSettings):
     """The toy's parameters."""
 

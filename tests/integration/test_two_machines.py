@@ -19,6 +19,8 @@ import pytest
 
 from tests.integration.machines import Cluster, Machine, cluster
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = int(os.environ.get("TEST_ROUNDS") or 1)
 EASY = {
     "REVIEWS_PROMOTE_MIN_ACCURACY": "0.5",
