@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 
 from src.model.core.errors import ReviewsError, UnreachableError, UsageError
+from src.model.core.names import MANY_UNKNOWN
 from src.model.core.proxies import is_near
 from src.model.core.redact import hide, stream_without_secrets
 from src.model.core.settings import ApiSettings, load_settings
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - listens on all, is asked on one
 _SHOWN = 6
-_MANY_UNKNOWN = 0.3
 _KEY_NEEDED = 401
 
 
@@ -115,7 +115,7 @@ def answer_text(body: Mapping[str, Any]) -> str:
         head = f"undecided, leans {body['label']} ({sure}: too close to call, {about})"
     parts = body["explanation"]["contributions"][:_SHOWN]
     lines = [head, *(f"  {part['weight']:+6.2f}  {part['ngram']}" for part in parts)]
-    if parts and body.get("unknown_share", 0) > _MANY_UNKNOWN:
+    if parts and body.get("unknown_share", 0) > MANY_UNKNOWN:
         lines.append(f"  {body['unknown_share']:.0%} of its words are unknown to the model")
     if body.get("other_language"):
         lines.append("  it does not look like the language that the model was made for")

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -147,6 +147,18 @@ def _place(review: Review) -> int:
     """Return where a review falls among all, from 0 to 2**32 - 1, evenly and for ever the same."""
     text = f"{review.title}\x1f{review.message}".encode("utf-8", "replace")
     return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big")
+
+
+def answered(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as `schemas.Prediction` and `schemas.BatchItem` have it."""
+    return {
+        "label": verdict.label,
+        "confidence": verdict.confidence,
+        "probability": verdict.probability,
+        "abstained": verdict.abstained,
+        "unknown_share": verdict.unknown_share,
+        "other_language": verdict.other_language,
+    }
 
 
 def log_row(

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from pydantic import TypeAdapter, ValidationError
 
 from src.api.explanation import explained
-from src.api.judging import judge, log_row, model_name
+from src.api.judging import answered, judge, log_row, model_name
 from src.api.model_store import Served
 from src.api.problems import MEDIA_TYPE, described, problem_schema, sentence
 from src.api.schemas import (
@@ -61,7 +61,6 @@ def _now() -> str:
     "/api/v1/predict",
     summary="Judge one review",
     response_model=Prediction,
-    response_model_exclude_none=True,
     responses=_PROBLEMS,
     tags=["predict"],
 )
@@ -85,16 +84,7 @@ async def predict(
     service.bench.count(served, [verdict])
     service.note([log_row(request_id, _now(), served, role, verdict)], [title], [message])
     service.remembered.add(request_id)
-    body: dict[str, Any] = {
-        "label": verdict.label,
-        "confidence": verdict.confidence,
-        "probability": verdict.probability,
-        "abstained": verdict.abstained,
-        "unknown_share": verdict.unknown_share,
-        "other_language": verdict.other_language,
-        "model": model_name(served),
-        "request_id": request_id,
-    }
+    body = {**answered(verdict), "model": model_name(served), "request_id": request_id}
     if explain:
         body["explanation"] = explained(await service.aside(served.model.explain, title, message))
     return Json(body)
@@ -134,15 +124,7 @@ def _batch(service: Service, entries: list[Any], request_id: str) -> dict[str, A
         service.bench.count(served, verdicts)
         version = served.reference.version
         for number, verdict in zip(numbers, verdicts, strict=True):
-            results[number] = {
-                "label": verdict.label,
-                "confidence": verdict.confidence,
-                "probability": verdict.probability,
-                "abstained": verdict.abstained,
-                "unknown_share": verdict.unknown_share,
-                "other_language": verdict.other_language,
-                "model_version": version,
-            }
+            results[number] = {**answered(verdict), "model_version": version}
         rows = (
             log_row(f"{request_id}.{number}", now, served, role, verdict)
             for number, verdict in zip(numbers, verdicts, strict=True)

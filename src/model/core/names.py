@@ -15,6 +15,9 @@ TEST_TAG = "test."
 TEST_FIGURES_TAG, TEST_DIGEST_TAG = "test.figures", "test_sha256"
 """Tags of an evaluated version: those figures as JSON, and the test file they were measured on."""
 
+MANY_UNKNOWN = 0.3
+"""From this share of words that a model has never learned from on, people are told of it."""
+
 GATE_TAG = "gate"
 """Tag of a version and of its run: what promotion decided."""
 

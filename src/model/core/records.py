@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -147,11 +148,9 @@ def test_figures(tags: Mapping[str, str]) -> dict[str, float]:
         for name, value in tags.items()
         if name.startswith(TEST_TAG) and name != TEST_FIGURES_TAG
     }
-    try:
+    with suppress(ValueError, RecursionError):
         told = json.loads(tags.get(TEST_FIGURES_TAG, "{}"))
         listed |= told if isinstance(told, dict) else {}
-    except (ValueError, RecursionError):
-        pass
     return {name: figure for name, value in listed.items()
             if (figure := _finite(value)) is not None}  # fmt: skip
 

@@ -20,7 +20,7 @@ from src.model.data.feed import Feed, Tally
 from src.model.data.raw_tables import Target, refuse_empty, write_tables
 from src.model.files import rows
 from src.model.files.counts import IngestCounts
-from src.model.files.layout import ARRIVALS, RAW_TEST, RAW_TRAIN, Arrival
+from src.model.files.layout import ARRIVALS, RAW_TEST, RAW_TRAIN, Arrival, arrival_of
 from src.model.files.lineage import arrival_manifest, arrivals, current_raw, step_code
 from src.model.files.manifest import Inputs, Manifest, run_once
 from src.model.files.storage import Storage
@@ -68,7 +68,7 @@ def add(context: Context, feed: Feed, *, force: bool) -> Added:
         "arrived": datetime.now(UTC).date().isoformat(), "batch": arrival.number,
         "test_share": share,
     }  # fmt: skip
-    before = {key: entry.sha256 for key in (RAW_TRAIN, RAW_TEST) for entry in [raw.files[key]]}
+    before = {key: raw.files[key].sha256 for key in (RAW_TRAIN, RAW_TEST)}
     for earlier, manifest in zip(there, manifests, strict=True):
         before |= {key: manifest.files[key].sha256 for key in (earlier.train, earlier.test)}
     with open_table(storage.path(RAW_TRAIN)) as table:
@@ -91,8 +91,11 @@ def add(context: Context, feed: Feed, *, force: bool) -> Added:
 def _identity(parameters: Mapping[str, Any], parents: Mapping[str, str]) -> str:
     """Return what tells sources apart, beside what an arrival's manifest says of other things."""
     own = {name: value for name, value in parameters.items() if name not in _OWN}
-    files = {k: v for k, v in parents.items() if k not in {RAW_TRAIN, RAW_TEST}}
-    given = {k: v for k, v in files.items() if not k.startswith(ARRIVALS)}
+    given = {
+        key: digest
+        for key, digest in parents.items()
+        if key not in {RAW_TRAIN, RAW_TEST} and not key.startswith(ARRIVALS)
+    }
     return json.dumps([own, given], sort_keys=True)
 
 
@@ -144,7 +147,7 @@ class _Known:
 
 def refuse_replacing(storage: Storage) -> None:
     """Raise UsageError where reviews were added to the rows that an ingest would replace."""
-    if held := sorted(key for key in storage.list(ARRIVALS) if key.endswith("/manifest.json")):
+    if held := [key for key in storage.list(ARRIVALS) if arrival_of(key) is not None]:
         place = f"{storage.root}/{ARRIVALS}"
         count = f"{len(held)} arrival{'s' * (len(held) > 1)}"
         msg = f"{place} holds {count}, added to the rows that this would replace."

@@ -8,7 +8,7 @@ import polars as pl
 from src.model.data.conform import DROPPED
 from src.model.data.quality import SplitStatistics
 from src.model.files.counts import IngestCounts
-from src.model.files.layout import RAW_TEST, RAW_TRAIN, Arrival
+from src.model.files.layout import RAW_TEST, RAW_TRAIN
 from src.model.files.lineage import arrival_manifest, arrivals, current_raw
 from src.model.files.manifest import FileEntry
 from src.model.files.storage import Storage
@@ -81,12 +81,9 @@ def data_parts(storage: Storage, batches: int) -> DataParts:
     for arrival in arrivals(storage, batches):
         manifest = arrival_manifest(storage, arrival)
         counts[arrival.name] = manifest.counted(IngestCounts)
-        arrived.append(_arrived(arrival, manifest.files))
+        files = {key: manifest.files[key] for key in (arrival.train, arrival.test)}
+        arrived.append(DataPart(arrival.name, files))
     return DataParts(str(raw.parameters["source"]), (train, test), arrived, counts)
-
-
-def _arrived(arrival: Arrival, files: Mapping[str, FileEntry]) -> DataPart:
-    return DataPart(arrival.name, {key: files[key] for key in (arrival.train, arrival.test)})
 
 
 def broken(counts: IngestCounts) -> int:

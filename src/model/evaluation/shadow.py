@@ -8,6 +8,7 @@ import numpy as np
 
 from src.model.core.labels import is_positive
 from src.model.core.prediction_row import FeedbackRow, PredictionRow, Row
+from src.model.core.records import Record
 from src.model.evaluation.compare import Comparison, compare
 from src.model.evaluation.intervals import Interval, wilson
 
@@ -77,7 +78,8 @@ class ShadowLog:
         agreed = int((champion == challenger).sum())
         told = [seen for seen in asked if seen.truth]
         return ShadowReport(
-            pair=pair,
+            champion=pair.champion,
+            challenger=pair.challenger,
             first=min(seen.time for seen in asked),
             last=max(seen.time for seen in asked),
             requests=len(asked),
@@ -90,14 +92,14 @@ class ShadowLog:
         )
 
 
-@dataclass(frozen=True)
-class ShadowReport:
+class ShadowReport(Record):
     """How often both agree, with a 95 % interval; and where people said what is right, who was.
 
     `first` and `last` are the times of the requests, in ISO 8601.
     """
 
-    pair: Pair
+    champion: str
+    challenger: str
     first: str
     last: str
     requests: int

@@ -1,5 +1,7 @@
 """Which files are there, and whether they were made from what is there now."""
 
+from collections.abc import Sequence
+
 from src.model.core.errors import UsageError
 from src.model.files.batches import parse_batches
 from src.model.files.code_version import code_digest
@@ -113,13 +115,8 @@ def evaluation_sources(storage: Storage, batches: int) -> dict[str, str]:
 
 def refuse_failed(storage: Storage, raw: Manifest) -> None:
     """Raise UsageError where validation looked at these very raw rows, and they broke a limit."""
-    seen = read_manifest(storage, QUALITY_MANIFEST)
-    own = {"both", "train", "test"}
-    if seen is None or any(
-        seen.parents.get(key) != raw.files[key].sha256 for key in (RAW_TRAIN, RAW_TEST)
-    ):
-        return
-    if own & set(seen.counted(ValidateCounts).failed):
+    failed = _failed_parts(storage, raw, (RAW_TRAIN, RAW_TEST))
+    if failed and failed & {"both", "train", "test"}:
         msg = f"{storage.root}/raw breaks the limits of the data's quality."
         hint = (
             f"Look at {storage.root}/{QUALITY_PAGE}; ingest other rows, or raise the limit and run "
@@ -128,17 +125,23 @@ def refuse_failed(storage: Storage, raw: Manifest) -> None:
         raise UsageError(msg, hint=hint)
 
 
+def _failed_parts(storage: Storage, made: Manifest, keys: Sequence[str]) -> set[str] | None:
+    """Return the parts that failed where these very files were validated, None where not."""
+    seen = read_manifest(storage, QUALITY_MANIFEST)
+    if seen is None or any(seen.parents.get(key) != made.files[key].sha256 for key in keys):
+        return None
+    return set(seen.counted(ValidateCounts).failed)
+
+
 def _passed(storage: Storage, arrival: Arrival) -> Manifest:
     """Return an arrival's manifest. Raises UsageError where validation has not passed its rows."""
     manifest = arrival_manifest(storage, arrival)
-    seen = read_manifest(storage, QUALITY_MANIFEST)
+    failed = _failed_parts(storage, manifest, (arrival.train, arrival.test))
     place = f"{storage.root}/{ARRIVALS}{arrival.number}"
-    if seen is None or any(
-        seen.parents.get(key) != manifest.files[key].sha256 for key in (arrival.train, arrival.test)
-    ):
+    if failed is None:
         msg = f"{place} has not been validated."
         raise UsageError(msg, hint="Run make model-validate first.")
-    if arrival.name in seen.counted(ValidateCounts).failed:
+    if arrival.name in failed:
         msg = f"{place} breaks the limits of the data's quality."
         hint = (
             f"Look at {storage.root}/{QUALITY_PAGE}. Delete {place} and what arrived after it, or "

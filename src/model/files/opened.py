@@ -68,8 +68,8 @@ def saying_what_broke(name: str) -> Iterator[None]:
     except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
         msg = f"{name} is damaged or cut short: {error}."
         raise SourceError(msg, hint="Download or copy it again; nothing of it was kept.") from error
-    except (RuntimeError, NotImplementedError, OSError) as error:
-        # Two are zipfile's: a password, a compression it lacks.
+    except (RuntimeError, OSError) as error:
+        # The one is zipfile's: a password, or a compression that it lacks.
         msg = f"{name} cannot be read: {error}."
         raise SourceError(msg, hint="Unpack it and pass the files.") from error
 

@@ -10,13 +10,11 @@ from src.model.context import Context
 from src.model.core.errors import UsageError
 from src.model.core.labels import Answer, label_names
 from src.model.core.models import load_artifact
-from src.model.core.names import CHAMPION
+from src.model.core.names import CHAMPION, MANY_UNKNOWN
 from src.model.core.records import Record
 from src.model.tracking.base import resolve
 
 SHOWN = 6
-MANY_UNKNOWN = 0.3
-"""From this share of unknown words on, it is said."""
 
 
 class Word(Record):

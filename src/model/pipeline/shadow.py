@@ -14,8 +14,6 @@ from src.model import command
 from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import UsageError
-from src.model.evaluation.compare import Comparison
-from src.model.evaluation.intervals import Interval
 from src.model.evaluation.shadow import ShadowLog, ShadowReport
 from src.model.evaluation.texts import comparison_text
 from src.model.files.prediction_parts import Unread, logged_rows
@@ -25,7 +23,7 @@ _NO_FEEDBACK = (
 )
 
 
-class ShadowResult(Result):
+class ShadowResult(Result, ShadowReport):
     """Requests that both judged, how often they agree, and their comparison where feedback is.
 
     `others` counts requests of other pairs of versions; `unread_*` what of the log could not be
@@ -33,17 +31,6 @@ class ShadowResult(Result):
     """
 
     step: Literal["shadow"] = "shadow"
-    champion: str
-    challenger: str
-    first: str
-    last: str
-    requests: int
-    agreed: int
-    agreement: Interval
-    only_challenger_positive: int
-    only_champion_positive: int
-    feedback: int
-    comparison: Comparison | None
     others: int
     unread_parts: int
     unread_lines: int
@@ -72,17 +59,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     *_, latest = pairs
     report = log.report(latest)
     result = ShadowResult(
-        champion=latest.champion,
-        challenger=latest.challenger,
-        first=report.first,
-        last=report.last,
-        requests=report.requests,
-        agreed=report.agreed,
-        agreement=report.agreement,
-        only_challenger_positive=report.only_challenger_positive,
-        only_champion_positive=report.only_champion_positive,
-        feedback=report.feedback,
-        comparison=report.comparison,
+        **dict(report),
         others=sum(pairs.values()) - report.requests,
         unread_parts=unread.parts,
         unread_lines=unread.lines,
@@ -99,16 +76,16 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
 def shadow_text(report: ShadowReport) -> str:
     """Return the report for people.
 
-    >>> from src.model.evaluation.shadow import Pair
     >>> print(shadow_text(ShadowReport(
-    ...     Pair("1", "2"), "2026-11-20T09:00", "2026-11-27T17:00", 1000, 970,
-    ...     Interval(0.957, 0.979), 20, 10, 0, None,
+    ...     champion="1", challenger="2", first="2026-11-20T09:00", last="2026-11-27T17:00",
+    ...     requests=1000, agreed=970, agreement=(0.957, 0.979), only_challenger_positive=20,
+    ...     only_champion_positive=10, feedback=0, comparison=None,
     ... )))
     Shadow: version 2 beside version 1, on 1,000 requests from 2026-11-20 to 2026-11-27
       they agree on 97.0% (95 % 95.7% to 97.9%); only version 2 says positive 20, only version 1 10
       nobody has said what these reviews really are: feedback tells which of them is better
     """
-    champion, challenger = report.pair
+    champion, challenger = report.champion, report.challenger
     first, last = report.first[:10], report.last[:10]
     days = f"from {first} to {last}" if first != last else f"of {first}"
     low, high = report.agreement

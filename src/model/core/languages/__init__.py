@@ -49,7 +49,7 @@ class MovedCases(PairedCases):
     moves: Literal["down", "up", "not down", "not up"]
 
 
-class LanguagePack(Record):
+class LanguagePack(Language):
     """What is known of a language: all that its file says.
 
     `negation` and `contrast` are words that turn or set off an opinion, as regular expressions of
@@ -58,9 +58,6 @@ class LanguagePack(Record):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    code: str
-    name: str
-    frequent_words: tuple[str, ...]
     negation: tuple[str, ...] = ()
     contrast: tuple[str, ...] = ()
     minimum: tuple[LabelledCases, ...] = ()
@@ -74,7 +71,6 @@ class LanguagePack(Record):
 
     @model_validator(mode="after")
     def _words_are_tokens(self) -> "LanguagePack":
-        _ = self.language
         for word in self.frequent_words:
             if tokens(clean_field(word)) != [word]:
                 msg = f"frequent_words: {word!r} is no single word in lower case"
@@ -101,15 +97,15 @@ def language_pack(value: str) -> LanguagePack:
         SettingsError: there is no such language or file, or it cannot be used.
     """
     path = _FOLDER / f"{value}.toml" if value in shipped() else Path(value).expanduser()
+    known = ", ".join(shipped())
     if value not in shipped() and path.suffix != ".toml":
         msg = f"REVIEWS_LANGUAGE={value} is no language that is known here."
-        known = ", ".join(shipped())
         raise SettingsError(msg, hint=f"Known are {known}; name a file for another: es.toml.")
     try:
         return LanguagePack.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         msg = f"REVIEWS_LANGUAGE={value} cannot be read: {error.strerror or error}."
-        raise SettingsError(msg, hint="Name a file that is there, or one of en and pt.") from None
+        raise SettingsError(msg, hint=f"Name a file that is there, or one of {known}.") from None
     except (ValueError, RecursionError) as error:
         said = first_problem(error) if isinstance(error, ValidationError) else str(error)
         msg = f"REVIEWS_LANGUAGE={value} cannot be used: {said}."
