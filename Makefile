@@ -110,7 +110,7 @@ SIZE = echo "$(@D) takes $$(du -sh $(@D) | cut -f 1) of disk" >&2
 	@touch $@
 
 .PHONY: demo
-demo: .venv/.locked ## The whole job on generated reviews, or on DATA=path|kaggle:owner/name
+demo: .venv/.locked ## The whole job on generated reviews, or on DATA=path|kaggle:owner/name|public:…
 	@$(PY) -m src.model.pipeline.demo --source="$$DATA"
 
 ##@ Quality

@@ -65,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     if args.action == "up":
         return _up(args, context.settings)
-    return _down() if args.action == "down" else _status()
+    return _down() if args.action == "down" else _status(context.settings)
 
 
 def _running() -> tuple[psutil.Process, str] | None:
@@ -101,7 +101,9 @@ def _answer(
 def _up(args: argparse.Namespace, settings: Settings) -> Outcome:
     found = _running()
     if found:
-        return _answer("up", "running", f"MLflow is up already: {found[1]}", address=found[1])
+        text, links = _shown(found[1], settings)
+        head = f"MLflow is up already: {found[1]}"
+        return _answer("up", "running", f"{head}\n{text}", address=found[1], **links)
     address = f"http://127.0.0.1:{args.port}"
     if _port_is_taken(args.port):
         msg = f"Port {args.port} is taken by another program."
@@ -114,11 +116,16 @@ def _up(args: argparse.Namespace, settings: Settings) -> Outcome:
     _STATE.parent.mkdir(exist_ok=True)
     with sqlite_lock(_store(settings), "tables", _READY_SECONDS):  # until the tables are there
         pid = _start(args, settings, address)
+    text, links = _shown(address, settings)
+    head = f"MLflow is up: {address}"
+    return _answer("up", "running", f"{head}\n{text}", address=address, pid=pid, **links)
+
+
+def _shown(address: str, settings: Settings) -> tuple[str, dict[str, Any]]:
+    """Return where to look and what to set, for people; and the links alone."""
     links = _links(address, settings)
-    shown = [f"  {f'{what}:':9} {link}" for what, link in links.items()]
-    text = "\n".join([f"MLflow is up: {address}", *shown, _use(address)])
-    more: dict[str, Any] = {"address": address, "pid": pid, **links}
-    return _answer("up", "running", text, **more)
+    lines = [f"  {f'{what}:':9} {link}" for what, link in links.items()]
+    return "\n".join([*lines, _use(address)]), dict(links)
 
 
 def _links(address: str, settings: Settings) -> dict[str, str]:
@@ -227,7 +234,7 @@ def _signal(process: psutil.Process, *, gentle: bool) -> None:
         process.terminate() if gentle else process.kill()
 
 
-def _status() -> Outcome:
+def _status(settings: Settings) -> Outcome:
     found = _running()
     if found is None:
         text = "MLflow is not running; make mlflow-up starts it"
@@ -237,8 +244,10 @@ def _status() -> Outcome:
         text = f"MLflow runs as process {process.pid} but {address} does not answer; see {_LOG}"
         return _answer("status", "not answering", text, UnreachableError.exit_code, pid=process.pid)
     memory = sum(p.memory_info().rss for p in (process, *process.children(recursive=True))) >> 20
-    text = f"MLflow is up: {address} (process {process.pid}, {memory} MB)\n  {_use(address)}"
-    return _answer("status", "running", text, address=address, pid=process.pid, memory_mb=memory)
+    text, links = _shown(address, settings)
+    text = f"MLflow is up: {address} (process {process.pid}, {memory} MB)\n{text}"
+    more: dict[str, Any] = {"pid": process.pid, "memory_mb": memory, **links}
+    return _answer("status", "running", text, address=address, **more)
 
 
 def _log_end() -> str:

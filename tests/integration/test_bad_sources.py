@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from tests.conftest import Workspace
+from tests.integration.review_files import kaggle_tgz
 
 GOOD = b"".join(
     b'"2","Great","I love it so much %d"\n"1","Bad","It broke in a day %d"\n' % (i, i)
@@ -33,6 +34,8 @@ def damaged_inside() -> bytes:
     ("name", "content", "said"),
     [
         ("cut.zip", archive(train_csv=GOOD * 50)[:-300], "damaged or cut short"),
+        ("cut.tgz", kaggle_tgz()[:-300], "damaged or cut short"),
+        ("none.tar", b"1,title,text", "damaged or cut short"),
         ("flipped.zip", damaged_inside(), "damaged or cut short"),
         ("other.zip", archive(a_csv=GOOD, b_csv=GOOD), "no train.csv; it holds a.csv, b.csv"),
         ("two.zip", archive(train_csv=GOOD, train_jsonl=b"{}"), "which one is meant?"),

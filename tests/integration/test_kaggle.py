@@ -101,7 +101,7 @@ def test_a_cut_download_from_kaggle_goes_on(workspace: Workspace, kaggle: Kaggle
 
 
 def test_kaggle_without_credentials_or_network(workspace: Workspace, kaggle: KaggleStub) -> None:
-    """A refusal ends with exit code 5 and both ways out: credentials, or a local path."""
+    """A refusal ends with exit code 5 and the ways out: credentials, a local path, no account."""
     kaggle.status = 403
     refused = workspace.run("data.ingest", "--source", "kaggle:owner/name")
 

@@ -35,6 +35,7 @@ def test_up_status_down(tracked: Workspace) -> None:
     assert (5, True) == (stopped.code, "is not running" in stopped.out)
     assert ("running", up["address"]) == (again["state"], again["address"])
     assert ("running", up["pid"]) == (status["state"], status["pid"])
+    assert up["runs"] == again["runs"] == status["runs"]
     assert "ingest" == run.data.tags["step"]
     assert ["manifest.json"] == [item.path for item in artifact]
     assert "<title>MLflow</title>" in page.text

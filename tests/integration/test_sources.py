@@ -3,15 +3,17 @@
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from src.model.data.sources.public import DATA_SETS
 from tests.conftest import Workspace
 from tests.integration.conftest import WebServer
-from tests.integration.review_files import EVERY_TITLE, REVIEWS, kaggle_csv, kaggle_zip
+from tests.integration.review_files import EVERY_TITLE, REVIEWS, kaggle_csv, kaggle_tgz, kaggle_zip
 from tests.integration.s3_server import S3Server
 
 
@@ -24,13 +26,13 @@ def raw_titles(workspace: Workspace) -> list[str]:
     return sorted(both["title"].to_list())
 
 
-@pytest.mark.parametrize("kind", ["zip", "folder", "csv", "csv.gz", "parquet", "jsonl"])
+@pytest.mark.parametrize("kind", ["zip", "tgz", "folder", "csv", "csv.gz", "parquet", "jsonl"])
 def test_local_files(workspace: Workspace, kind: str) -> None:
-    """A zip or folder keeps its own test rows; a single file gives up a tenth of its rows."""
+    """An archive or folder keeps its test rows; a single file gives up a tenth of its rows."""
     both = pl.concat(REVIEWS.values()).select("polarity", "title", "text", "category")
     place = workspace.path / f"reviews.{kind}"
-    if kind == "zip":
-        place.write_bytes(kaggle_zip())
+    if kind in {"zip", "tgz"}:
+        place.write_bytes(kaggle_zip() if kind == "zip" else kaggle_tgz())
     elif kind == "folder":
         place.mkdir()
         for split, frame in REVIEWS.items():
@@ -46,7 +48,9 @@ def test_local_files(workspace: Workspace, kind: str) -> None:
 
     assert EVERY_TITLE == raw_titles(workspace)
     assert counts["rows_in"] == counts["train"] + counts["test"] == 333
-    assert (counts["test"] == 33) if kind in {"zip", "folder"} else (15 < counts["test"] < 55)
+    assert (
+        (counts["test"] == 33) if kind in {"zip", "tgz", "folder"} else (15 < counts["test"] < 55)
+    )
     assert ("category" in raw(workspace, "train").columns) == (kind in {"parquet", "jsonl"})
 
 
@@ -84,6 +88,37 @@ def test_a_download_is_fetched_once(workspace: Workspace, web: WebServer) -> Non
 
     assert (300, False, True) == (first["train"], first["skipped"], second["skipped"])
     assert [("/reviews.zip", None)] == web.requests
+
+
+def test_a_digest_in_the_address_says_which_file_is_meant(
+    workspace: Workspace, web: WebServer
+) -> None:
+    """The file with it is read; another is not kept, and a copy of another is fetched anew."""
+    web.files["/reviews.tgz"] = kaggle_tgz()
+    digest = hashlib.sha256(web.files["/reviews.tgz"]).hexdigest()
+    place = f"{web.address}/reviews.tgz"
+    other = workspace.run("data.ingest", "--source", f"{place}#sha256={'0' * 64}")
+    none = workspace.run("data.ingest", "--source", f"{place}#sha256=abc")
+    before = list((workspace.path / "cache/web").glob("*/*"))
+    first = workspace.ok("data.ingest", "--source", f"{place}#sha256={digest}")
+    web.files["/reviews.tgz"] = kaggle_zip()
+    again = workspace.run("data.ingest", "--source", f"{place}#sha256={'0' * 64}")
+
+    assert (3, True) == (other.code, f"its SHA-256 is {digest}" in other.err)
+    assert (2, True) == (none.code, "64 hexadecimal digits" in none.err)
+    assert [] == before
+    assert (300, 33) == (first["train"], first["test"])
+    assert (3, True) == (again.code, hashlib.sha256(kaggle_zip()).hexdigest() in again.err)
+
+
+def test_public_data_sets_have_address_and_digest(workspace: Workspace) -> None:
+    """Each is https with a digest; an unknown one names those that are known."""
+    unknown = workspace.run("data.ingest", "--source", "public:books")
+
+    assert all(
+        re.fullmatch(r"https://\S+#sha256=[0-9a-f]{64}", address) for address in DATA_SETS.values()
+    )
+    assert (2, True) == (unknown.code, "public:amazon-polarity" in unknown.err)
 
 
 def test_a_cut_download_goes_on_where_it_stopped(workspace: Workspace, web: WebServer) -> None:

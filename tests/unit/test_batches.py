@@ -29,7 +29,7 @@ def test_lists_ranges_and_all(given: str, expected: tuple[int, ...]) -> None:
         ("5,", "The empty part of '5,'"),
         ("x", "'x'"),
         ("11", "Batch 11 does not exist: there are 10, 0 to 9."),
-        ("4-2", "Batch 4-2"),
+        ("4-2", "4-2 runs backwards"),
         ("0-10", "Batch 0-10"),
         ("-1", "'-1'"),
         ("", "No batch is named"),

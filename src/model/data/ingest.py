@@ -1,9 +1,10 @@
 """Ingest: any source of reviews -> raw/train.parquet, raw/test.parquet and raw/quarantine.parquet.
 
-Sources: kaggle:owner/name, a local file (CSV, JSON Lines, fastText lines, Parquet), a folder or zip
-of them, https://, s3://, or synthetic:ROWS@SEED (generated reviews, for trying things out). Rows
-that cannot be used are set aside with a reason. With --append the rows that are not there yet
-become the next batch, in arrivals/N.
+Sources: kaggle:owner/name, public:amazon-polarity (no account), a local file (CSV, JSON Lines,
+fastText lines, Parquet), a folder, zip or tar of them, https://, s3://, or synthetic:ROWS@SEED
+(generated reviews, for trying things out). Rows that
+cannot be used are set aside with a reason. With --append the rows that are not there yet become the
+next batch, in arrivals/N.
 """
 
 import argparse

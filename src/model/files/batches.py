@@ -44,7 +44,10 @@ def parse_batches(value: str, count: int) -> tuple[int, ...]:
             msg = f"{shown} names no batch."
             raise UsageError(msg, hint=f'Write "0 1 2", 0,1,2, 0-{count - 1} or all.')
         first, last = int(match[1]), int(match[2] or match[1])
-        if first > last or last >= count:
+        if first > last:
+            msg = f"{part} runs backwards."
+            raise UsageError(msg, hint=f'Write "0 1 2", 0,1,2, 0-{count - 1} or all.')
+        if last >= count:
             msg = f"Batch {part} does not exist: there are {count}, 0 to {count - 1}."
             raise UsageError(msg, hint=f'Write "0 1 2", 0,1,2, 0-{count - 1} or all.')
         numbers.update(range(first, last + 1))

@@ -50,7 +50,7 @@ class Table:
         if found := format_of(self.name):
             return found
         msg = f"{self.name}: the ending names no known format."
-        raise SourceError(msg, hint=f"Known are {FORMATS}, and a .zip or folder of them.")
+        raise SourceError(msg, hint=f"Known are {FORMATS}, and a folder, .zip or .tgz of them.")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from src.model.core.settings import Settings
 from src.model.data.sources.files import Source, source_in
 from src.model.data.sources.kaggle import fetch_kaggle
 from src.model.data.sources.kept import forget
+from src.model.data.sources.public import DATA_SETS, address_of
 from src.model.data.sources.s3 import fetch_s3
 from src.model.data.sources.web import fetch_web
 
@@ -17,6 +18,7 @@ __all__ = ["SCHEMES", "Source", "open_source"]
 
 SCHEMES = (
     "kaggle:owner/name",
+    *(f"public:{name}" for name in DATA_SETS),
     "synthetic:ROWS@SEED",
     "https://…",
     "s3://bucket/key",
@@ -30,13 +32,15 @@ def open_source(spec: str, settings: Settings, progress: Callable[..., None]) ->
     `progress(done, total)` counts bytes.
 
     Raises:
-        UsageError: an unknown scheme.
+        UsageError: an unknown scheme or public data set.
         SourceError: missing, damaged, or without a train table.
         NetworkError, StorageError: the source cannot be reached.
     """
     scheme, separator, rest = spec.partition(":")
     if scheme == "kaggle" and separator:
         return source_in(fetch_kaggle(rest))
+    if scheme == "public" and separator:
+        return open_source(address_of(rest), settings, progress)
     if scheme in {"http", "https"} and rest.startswith("//"):
         return _copied(fetch_web(spec, settings.cache_dir, progress))
     if scheme == "s3" and rest.startswith("//"):

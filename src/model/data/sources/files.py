@@ -1,13 +1,12 @@
-"""Local files, folders and zip archives as sources."""
+"""Local files, folders and archives as sources."""
 
 import re
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from src.model.core.errors import SourceError
+from src.model.data.sources.archives import is_archive, tables_in
 from src.model.data.sources.kept import forget
 from src.model.files.readers import FORMATS, Block, Table, format_of, read_table, table_at
 from src.model.files.usual_columns import MissingColumns
@@ -63,7 +62,7 @@ class Source:
 
 
 def source_in(path: Path) -> Source:
-    """Return the train and the test table of a file, a folder or a zip archive.
+    """Return the train and the test table of a file, a folder or an archive.
 
     Folders and archives hold `train.<format>` and may hold `test.<format>`, whole or in shards
     (`train-00000-of-00004.parquet`). A single file is all train, and so is the one table of a
@@ -91,37 +90,11 @@ def _source_in(path: Path) -> Source:
         msg = f"{path} does not exist."
         hint = "Check the path; relative ones start at the folder you run make in."
         raise SourceError(msg, hint=hint)
-    if path.suffix.lower() == ".zip":
-        return Source(*_pair(_members(path), path), (path,))
+    if is_archive(path):
+        return Source(*_pair(tables_in(path), path), (path,))
     table = table_at(path)
     _ = table.format  # an unknown ending is refused here, before anything is written
     return Source((table,), (), (path,))
-
-
-def _members(path: Path) -> dict[str, Table]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        msg = f"{path} is damaged or cut short: {error}."
-        raise SourceError(msg, hint="Download or copy it again; nothing of it was kept.") from error
-    tables: dict[str, Table] = {}
-    for member in archive.infolist():
-        name = Path(member.filename).name
-        if member.is_dir() or name.startswith("."):  # a Mac packs its own notes beside each file
-            continue
-        if name in tables and format_of(name):
-            msg = (
-                f"{path} holds {name} twice, as {tables[name].name.partition(':')[2]} and "
-                f"{member.filename}."
-            )
-            raise SourceError(msg, hint="Unpack it and pass the folder that is meant.")
-        called = f"{path.name}:{member.filename}"
-        tables[name] = Table(called, _opener(archive, member), member.file_size)
-    return tables
-
-
-def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
-    return lambda: cast("BinaryIO", archive.open(member))
 
 
 def split_of(name: str) -> str | None:

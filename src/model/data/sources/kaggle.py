@@ -4,9 +4,10 @@ from pathlib import Path
 
 from src.model.core.errors import NetworkError, SourceError, UsageError
 
-WAYS_OUT = """Two ways out:
+WAYS_OUT = """Three ways out:
   - credentials: KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json;
-  - a local path: download the zip in a browser, then make model-ingest source=path/to/archive.zip
+  - a local path: download the zip in a browser, then make model-ingest source=path/to/archive.zip;
+  - the same reviews without an account: make model-ingest source=public:amazon-polarity (688 MB).
   A download that was cut goes on where it stopped when the same command runs again."""
 
 
@@ -46,5 +47,7 @@ def fetch_kaggle(handle: str) -> Path:
         ValueError,  # a credentials file that is no JSON
     ) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        if "connect" in type(error).__name__.lower():  # whichever library it is of
+            reason = f"it cannot be reached ({reason})"
         msg = f"Kaggle did not give {handle}: {reason}"
         raise NetworkError(msg, hint=WAYS_OUT) from error

@@ -16,11 +16,19 @@ def note(copy: Path, digest: str) -> None:
         path.write_text(digest, encoding="ascii")
 
 
+def noted(copy: Path) -> str:
+    """Return the SHA-256 that was noted of a copy; empty where none was."""
+    try:
+        return _digest_of(copy).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
+
+
 def is_kept(copy: Path) -> bool:
     """Say whether the copy is there and still what was noted."""
     try:
-        return _digest_of(copy).read_text(encoding="ascii") == sha256(copy)
-    except (OSError, ValueError):
+        return noted(copy) == sha256(copy)
+    except OSError:
         return False
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from src.model.core.digest import sha256
 from src.model.core.disk import saying_what_failed
 from src.model.core.errors import NetworkError, SourceError, UsageError
 from src.model.core.redact import without_secrets
-from src.model.data.sources.kept import is_kept, note
+from src.model.data.sources.kept import is_kept, note, noted
 
 _TIMEOUT = (10, 60)
 _WORDS = {
@@ -29,12 +30,16 @@ _CHUNK = 1 << 16  # what a download that breaks off can lose
 def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
     """Return a local copy of `url`.
 
-    A partial download is continued if the server still has the same file.
+    A partial download is continued if the server still has the same file. An address that ends in
+    `#sha256=` and 64 hexadecimal digits says what the file has to be.
 
     Raises:
         NetworkError: the server cannot be reached, refuses, or breaks off.
-        SourceError: the address names no file, or leads to a web page.
+        SourceError: the address names no file, leads to a web page, or to another file than meant.
+        UsageError: the address is none, or its digest is none.
     """
+    url, _, fragment = url.partition("#")
+    expected = _expected(fragment)
     try:
         name = Path(urlsplit(url).path).name
     except ValueError as error:
@@ -45,7 +50,7 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
     folder = cache_dir / "web" / hashlib.sha256(url.encode()).hexdigest()[:16]
     target, partial, notes = folder / name, folder / f".{name}.part", folder / f".{name}.json"
     with saying_what_failed(folder):
-        if is_kept(target):
+        if is_kept(target) and expected in {"", noted(target)}:
             return target
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -58,10 +63,26 @@ def fetch_web(url: str, cache_dir: Path, progress: Callable[..., None]) -> Path:
                 "Or pass a local path."
             )
             raise NetworkError(msg, hint=hint) from None
-        partial.replace(target)
-        note(target, sha256(target))
         notes.unlink(missing_ok=True)
+        found = sha256(partial)
+        if expected not in {"", found}:
+            partial.unlink()
+            msg = f"{without_secrets(url)} is not the file that is meant: its SHA-256 is {found}."
+            raise SourceError(msg, hint=f"Expected is {expected}; nothing of it was kept.")
+        partial.replace(target)
+        note(target, found)
     return target
+
+
+def _expected(fragment: str) -> str:
+    """Return the digest after an address's `#`; empty where it says none."""
+    kind, separator, digest = fragment.partition("=")
+    if kind != "sha256" or not separator:
+        return ""
+    if not re.fullmatch("[0-9a-fA-F]{64}", digest):
+        msg = f"#sha256={digest} is no digest."
+        raise UsageError(msg, hint="It has 64 hexadecimal digits, as sha256sum prints them.")
+    return digest.lower()
 
 
 def _download(url: str, partial: Path, notes: Path, progress: Callable[..., None]) -> None:
