@@ -12,12 +12,13 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV UV_TARGE
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source append batch batches warm_start ignore_champion trials model_version title message name since in out yes DATA
+USER_VARIABLES := source append batch batches warm_start ignore_champion trials model_version title message name since until window in out yes DATA DRIFT
+said_ := $(foreach name_,$(USER_VARIABLES),$(if $(filter command,$(firstword $(origin $(name_)))),$(name_)))
 $(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $(variable_))))
 export $(USER_VARIABLES)
 
 # What else a caller may set, or a line of .env: see below, and `docs/model/docker.md`.
-SETTABLE := PYTHON MLFLOW_PORT IMAGE_TAG MODEL_IMAGE API_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK \
+SETTABLE := PYTHON MLFLOW_PORT IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK \
 	DOCKER_DATA DOCKER_MEMORY API_PORT API_KEY
 ifneq ($(wildcard .env),)
 from_file_ = $(shell sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$(1)=//p' .env | tail -n 1 | tr -d "'\"\r")
@@ -42,9 +43,16 @@ given_ := $(foreach name_,$(.VARIABLES),$(if $(filter command,$(firstword $(orig
 known_ := $(USER_VARIABLES) $(SETTABLE) PY UV PYTEST_ARGS BENCH_ARGS ROUNDS
 unknown_ := $(firstword $(filter-out $(known_) REVIEWS_% MLFLOW_% AWS_% KAGGLE% TEST_% MAKE% -%,$(given_)))
 ifneq ($(unknown_),)
-$(error $(unknown_)= is read by no target. $(shell $(PYTHON) -c 'import difflib, sys; \
-	print(*("Did you mean %s=?" % n for n in difflib.get_close_matches(sys.argv[1], sys.argv[2:], 1)))' '$(unknown_)' $(known_)))
+$(error $(unknown_)= is read by no target. $(shell $(PYTHON) tools/make_words.py unknown '$(unknown_)' $(known_)))
 endif
+ifneq ($(said_),)
+unread_ := $(shell $(PYTHON) tools/make_words.py variables $(MAKECMDGOALS) -- $(said_))
+ifneq ($(unread_),)
+$(error $(unread_))
+endif
+endif
+.DEFAULT:
+	@$(PYTHON) tools/make_words.py target '$@' >&2; exit 2
 
 # What docker- targets use; `make docs` puts these lines into docs/model/docker.md.
 # IMAGE_TAG: tag of the images; the project's version unless set
@@ -53,6 +61,8 @@ IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 MODEL_IMAGE ?= tutoria-mlops-model:$(IMAGE_TAG)
 # API_IMAGE: image of the API
 API_IMAGE ?= tutoria-mlops-api:$(IMAGE_TAG)
+# MONITORING_IMAGE: image of monitoring
+MONITORING_IMAGE ?= tutoria-mlops-monitoring:$(IMAGE_TAG)
 # MLFLOW_IMAGE: image of MLflow's server
 MLFLOW_IMAGE ?= tutoria-mlops-mlflow:$(IMAGE_TAG)
 # POSTGRES_IMAGE: MLflow's database; where it cannot be pulled, one is built from Debian's package
@@ -67,14 +77,14 @@ DOCKER_DATA ?= data/docker
 DOCKER_MEMORY ?= 4g
 # API_PORT: where the API listens on 127.0.0.1
 API_PORT ?= 8000
-export IMAGE_TAG MODEL_IMAGE API_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT API_KEY
+export IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT API_KEY
 
 # A target and its docker- twin share a recipe: the same module with the same arguments, here or in a container.
 RUN = $(if $(filter docker-%,$@),docker/run.sh,$(PY) -m)
 
 .PHONY: help
 help: ## List every target
-	@echo 'Targets (variables: source= append= batch= batches= warm_start= trials= model_version= title= message= since= in= out= DATA=):'
+	@echo 'Targets (variables: source= append= batch= batches= warm_start= trials= model_version= title= message= since= until= window= in= out= DATA=):'
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9 -]+:.*## /{split($$1, names, " "); \
 		printf "  %-30s %s\n", names[1], $$2; if (names[2]) printf "  %-30s … in a container\n", names[2]}' $(firstword $(MAKEFILE_LIST))
 
@@ -107,6 +117,11 @@ SIZE = echo "$(@D) takes $$(du -sh $(@D) | cut -f 1) of disk" >&2
 .venv-bench/.locked: requirements/model.txt requirements/api.txt requirements/bench.txt | .venv/.locked
 	@echo 'Setting up .venv-bench with the peers of the benchmark …' >&2; $(UV) venv -q --clear --python $(PY) .venv-bench
 	@$(UV) pip sync -q --python .venv-bench/bin/python --require-hashes $^
+	@touch $@
+
+.venv-evidently/.locked: requirements/evidently.txt | .venv/.locked
+	@echo 'Setting up .venv-evidently with a peer of the benchmark: 1 GB of disk …' >&2; $(UV) venv -q --clear --python $(PY) .venv-evidently
+	@$(UV) pip sync -q --python .venv-evidently/bin/python --require-hashes $^
 	@touch $@
 
 .PHONY: demo
@@ -166,6 +181,10 @@ bench: .venv-bench/.locked ## Ours against scikit-learn, fastText and Vowpal Wab
 bench-api: .venv-bench/.locked .venv-api/.locked ## The API against a plain FastAPI with scikit-learn, on DATA= (minutes)
 	@.venv-bench/bin/python -m bench.api --source="$$DATA" $(BENCH_ARGS)
 
+.PHONY: bench-monitoring
+bench-monitoring: .venv-bench/.locked .venv-evidently/.locked ## Monitors on the same windows of DATA= and DRIFT=: false alarms and what is found (minutes)
+	@.venv-bench/bin/python -m bench.monitoring --source="$$DATA" --drift="$$DRIFT" $(BENCH_ARGS)
+
 .PHONY: bench-docker
 bench-docker: .venv-bench/.locked ## Sizes, layers, build and start times of the images -> docs/benchmarks-docker.md (minutes)
 	@.venv-bench/bin/python -m bench.images $(BENCH_ARGS)
@@ -176,10 +195,10 @@ api-faults: .venv/.locked .venv-api/.locked .venv-mlflow/.locked ## A minute of 
 
 .PHONY: lock
 lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.toml
-	@$(UV_COMPILE) --extra setup --extra model --extra api --extra dev --extra bench -o .venv/together.txt >/dev/null
-	@for role in setup model api dev bench; do $(UV_COMPILE) --generate-hashes -c .venv/together.txt --extra $$role \
+	@$(UV_COMPILE) --extra setup --extra model --extra api --extra monitoring --extra dev --extra bench -o .venv/together.txt >/dev/null
+	@for role in setup model api monitoring dev bench; do $(UV_COMPILE) --generate-hashes -c .venv/together.txt --extra $$role \
 		-o requirements/$$role.txt >/dev/null; done
-	@$(UV_COMPILE) --generate-hashes --extra mlflow -o requirements/mlflow.txt >/dev/null
+	@for role in mlflow evidently; do $(UV_COMPILE) --generate-hashes --extra $$role -o requirements/$$role.txt >/dev/null; done
 
 .PHONY: docs
 docs: .venv/.locked ## Write the generated parts of docs/ anew: options, settings, targets
@@ -187,10 +206,11 @@ docs: .venv/.locked ## Write the generated parts of docs/ anew: options, setting
 
 .PHONY: clean clean-data
 clean-data: ## Delete all data, models, runs and caches of this folder; asks first [yes=1]
-	@[ -n "$$yes" ] || { read -r -p 'Delete data, mlruns, mlflow.db and optuna.db here? [y/N] ' said; [ "$$said" = y ]; }
-	@rm -rf data mlruns .mlflow mlflow.db mlflow.db.*.lock optuna.db
+	@said=$${yes:+y}; [ -n "$$said" ] || read -r -p 'Delete data, mlruns, mlflow.db, demo.db and optuna.db here? [y/N] ' said || true; \
+		case $$said in [yY]*) ;; *) echo 'Nothing was deleted; yes=1 does it without asking.' >&2; exit 2 ;; esac
+	@rm -rf data mlruns .mlflow mlflow.db mlflow.db.*.lock demo.db demo.db.*.lock optuna.db
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
-	@rm -rf .venv .venv-mlflow .venv-api .venv-bench .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
+	@rm -rf .venv .venv-mlflow .venv-api .venv-bench .venv-evidently .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ MLflow
@@ -279,6 +299,24 @@ model-pipeline-ingest docker-model-pipeline-ingest: ## ingest, validate, split: 
 model-pipeline-train docker-model-pipeline-train: ## preprocess, train, evaluate, promote: batches= (all) [warm_start=champion]
 	@$(RUN) src.model.pipeline.run train --batches="$${batches:-$${batch:-all}}" --warm-start="$$warm_start"
 
+##@ Monitoring
+
+.PHONY: monitoring-reference docker-monitoring-reference
+monitoring-reference docker-monitoring-reference: ## What live predictions are compared with [model_version= window=DAYS]
+	@$(RUN) src.monitoring.reference --model-version="$$model_version" --window="$$window"
+
+.PHONY: monitoring-check docker-monitoring-check
+monitoring-check docker-monitoring-check: ## Drift, harm and what to do, from the prediction log [window=DAYS until=YYYY-MM-DD]
+	@$(RUN) src.monitoring.check --window="$$window" --until="$$until"
+
+.PHONY: monitoring-report docker-monitoring-report
+monitoring-report docker-monitoring-report: ## The same as a page, data/monitoring/report.html, whatever is found
+	@$(RUN) src.monitoring.check --report --window="$$window" --until="$$until"
+
+.PHONY: drift-demo
+drift-demo: .venv/.locked .venv-api/.locked ## Reviews that change, replayed through the API: what is seen, decided and mended (3 minutes)
+	@$(PY) -m src.monitoring.drift_demo
+
 ##@ API
 
 .PHONY: model-export docker-model-export
@@ -286,7 +324,7 @@ model-export docker-model-export: ## Put the champion, or model_version=, where 
 	@$(RUN) src.model.pipeline.export --model-version="$${model_version:-champion}"
 
 # The local ones of these pairs need the environment.
-$(shell sed -n 's/^\(model-[a-z-]*\) docker-model-[a-z-]*: .*/\1/p' Makefile): .venv/.locked
+$(shell sed -n 's/^\(mo[a-z]*-[a-z-]*\) docker-mo[a-z-]*: .*/\1/p' Makefile): .venv/.locked
 
 # Where the caller has named the port as for containers
 API_AT = $(if $(filter-out file undefined default,$(origin API_PORT)),REVIEWS_API_PORT="$$API_PORT")
@@ -304,11 +342,13 @@ api-key: .venv-api/.locked ## Make an API key for name=; append its line to the 
 
 ##@ Docker: images, and the stack of MLflow, Postgres and API
 
-.PHONY: docker-model-build docker-api-build docker-mlflow-build
+.PHONY: docker-model-build docker-api-build docker-monitoring-build docker-mlflow-build
 docker-model-build: ## Build the model's image, MODEL_IMAGE= [BASE_IMAGE= IMAGE_TAG=]
 	@docker/build.sh model
 docker-api-build: ## Build the API's image, API_IMAGE=
 	@docker/build.sh api
+docker-monitoring-build: ## Build the image of monitoring, MONITORING_IMAGE=
+	@docker/build.sh monitoring
 docker-mlflow-build: ## Build the image of MLflow's server, MLFLOW_IMAGE=
 	@docker/build.sh mlflow
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Build an image: docker/build.sh model|api|mlflow. Labels tell of which commit, version and lock it is.
+# Build an image: docker/build.sh model|api|monitoring|mlflow. Labels tell of which commit, version and lock it is.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 need_engine
-case $1 in model) image=$MODEL_IMAGE ;; api) image=$API_IMAGE ;; mlflow) image=$MLFLOW_IMAGE ;; esac
+case $1 in model) image=$MODEL_IMAGE ;; api) image=$API_IMAGE ;; mlflow) image=$MLFLOW_IMAGE ;;
+  monitoring) image=$MONITORING_IMAGE ;; esac
 sha=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 git diff --quiet HEAD -- src requirements docker 2>/dev/null || sha=$sha-dirty
 lock=$(sha256 "requirements/$1.txt")

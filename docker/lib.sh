@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What the scripts in this folder share; bash 3.2 is enough, as macOS has it. The Makefile sets and exports the names
-# in capitals: STACK MODEL_IMAGE API_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE IMAGE_TAG
+# in capitals: STACK MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE IMAGE_TAG
 # DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT. The network of a stack has the stack's name.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -49,6 +49,7 @@ setting() {
 ours() {
   case $1 in
     REVIEWS_DATA_DIR | REVIEWS_CACHE_DIR | REVIEWS_GIT_SHA | REVIEWS_REAL_DATA | REVIEWS_API_HOST | REVIEWS_API_PORT) return 1 ;;
+    REVIEWS_API_MONITORING_FILE) return 1 ;;
     REVIEWS_API_KEYS_FILE) return 1 ;; # mounted where the API looks for it
     REVIEWS_*) return 0 ;;
   esac

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run a module of the model's image as the caller, on the data of $DOCKER_DATA: docker/run.sh MODULE [ARGUMENT …]
+# Run a module of the model's image, or of monitoring's, as the caller, on the data of $DOCKER_DATA: docker/run.sh MODULE [ARGUMENT …]
 # Files of this machine that the arguments name are there under the same names: sources to read, results to write.
 set -euo pipefail
 called_from=$PWD
@@ -11,7 +11,8 @@ absolute() { # absolute PATH: without `..`, if there is such a folder
 }
 
 need_engine
-need_image "$MODEL_IMAGE" docker-model-build
+case $1 in src.monitoring.*) image=$MONITORING_IMAGE room=monitoring ;; *) image=$MODEL_IMAGE room=model ;; esac
+need_image "$image" "docker-$room-build"
 find_mlflow
 collect_options
 scratch=(--tmpfs /tmp)
@@ -44,4 +45,4 @@ for word in "$@"; do
   arguments+=("$word")
 done
 echo "In the container, data is $DATA" >&2
-exec docker run --rm ${scratch[@]+"${scratch[@]}"} "${options[@]}" "$MODEL_IMAGE" "${arguments[@]}"
+exec docker run --rm ${scratch[@]+"${scratch[@]}"} "${options[@]}" "$image" "${arguments[@]}"

@@ -45,7 +45,7 @@ write_settings() {
         printf "%s='%s'\n" "$name" "${value//\'/\\\'}"
       fi
     done
-    for name in REVIEWS_DATA_DIR REVIEWS_CACHE_DIR REVIEWS_LOG_DIR REVIEWS_API_MODEL_DIR REVIEWS_API_CACHE_DIR \
+    for name in REVIEWS_DATA_DIR REVIEWS_CACHE_DIR REVIEWS_LOG_DIR REVIEWS_API_MODEL_DIR REVIEWS_API_CACHE_DIR REVIEWS_API_MONITORING_FILE \
       REVIEWS_API_KEYS_FILE REVIEWS_API_PORT REVIEWS_REAL_DATA; do
       value=$(setting "$name")
       case $value in s3://* | off) ;; *) echo "$name=" ;; esac

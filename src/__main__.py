@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 DATA = Path("data")
-_PIPELINE = "src.model."
+_PIPELINE = ("src.model.", "src.monitoring.")
 _CGROUP = Path("/sys/fs/cgroup")
 _API = ("src.api", "src.api.ask", "src.api.probe")
 _USAGE = """usage: docker run [OPTIONS] IMAGE MODULE [ARGUMENT ...]
@@ -46,16 +46,21 @@ def modules() -> list[str]:
         return list(_API)
     from src.model import steps
 
-    return [*(one.module for one in steps.COMMANDS.values()), *steps.OTHERS]
+    listed = [*(one.module for one in steps.COMMANDS.values()), *steps.OTHERS]
+    return [module for module in listed if is_here(module)]
+
+
+def is_here(module: str) -> bool:
+    """Say whether this image has a module."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def problem(module: str, words: Sequence[str], environ: Mapping[str, str]) -> str:
     """Return what keeps the module from running in this container, or nothing."""
-    try:
-        found = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        found = None
-    if found is None:
+    if not is_here(module):
         return f"{module} is no module of this image.\n  --help lists what there is."
     if not module.startswith(_PIPELINE) or {"-h", "--help"} & set(words):
         return ""

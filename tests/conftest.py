@@ -81,7 +81,8 @@ class Workspace:
     def run(self, module: str, *words: str) -> Result:
         """Run a command in this process."""
         self.capsys.readouterr()
-        code = importlib.import_module(f"src.model.{module}").main(list(words))
+        name = module if module.startswith("src.") else f"src.model.{module}"
+        code = importlib.import_module(name).main(list(words))
         captured = self.capsys.readouterr()
         return Result(code, captured.out, captured.err)
 

@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             settings = load_settings()
             hide(settings.secrets())
             hide_addresses(settings.addresses())
-            if args.new_key:
+            if args.new_key is not None:
                 return _new_key(args.new_key)
             with sigterm_raises():  # uvicorn raises the signal again when it has shut down
                 return _serve(settings)

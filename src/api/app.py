@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     hide(settings.secrets())
     hide_addresses(settings.addresses())
     set_up_logs(settings)
-    metrics = Metrics()
+    metrics = Metrics(monitoring_file=settings.api.monitoring_file)
     bench = _bench(settings, metrics)
     log = PredictionLog(open_sink(settings), settings.log, metrics)
     limit = RateLimit(settings.api.rate, settings.api.burst, open_buckets())

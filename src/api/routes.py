@@ -24,6 +24,7 @@ from src.api.schemas import (
     Prediction,
     Review,
 )
+from src.api.security import pseudonym
 from src.api.service import Json, Service, service_of
 from src.model.core.prediction_row import FeedbackRow
 
@@ -167,7 +168,8 @@ async def feedback(said: Feedback, request: Request) -> Response:
     down all the same, since it remembers only about the last hundred thousand since its start.
     """
     service, request_id = service_of(request), said.request_id
-    service.log.put(FeedbackRow(_now(), request_id, said.label))
+    client = pseudonym(request.state.caller)
+    service.log.put(FeedbackRow(_now(), request_id, said.label, client))
     known = request_id in service.remembered
     service.metrics.feedback.labels("known" if known else "unknown").inc()
     return Json({"request_id": request_id, "accepted": True, "known": known}, 202)

@@ -62,13 +62,15 @@ class Outcome:
 Run = Callable[[argparse.Namespace, Context], Outcome]
 
 
-def parser_for(module_doc: str | None, name: str) -> argparse.ArgumentParser:
+def parser_for(
+    module_doc: str | None, name: str, package: str = "src.model"
+) -> argparse.ArgumentParser:
     """Return a parser with the options every step has.
 
     Its description is the module's docstring.
     """
     parser = argparse.ArgumentParser(
-        prog=f"python -m src.model.{name}",
+        prog=f"python -m {package}.{name}",
         description=(module_doc or "").strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

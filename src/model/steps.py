@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 MODEL_IMAGE, API_IMAGE = "tutoria-mlops-model", "tutoria-mlops-api"
+MONITORING_IMAGE = "tutoria-mlops-monitoring"
 
 DONE, BAD_USAGE, BAD_DATA, SAID_NO, UNREACHABLE = 0, 2, 3, 4, 5
 """Exit codes, see `core.errors`. Only after the last one can the same command end otherwise."""
@@ -58,9 +59,11 @@ class Command:
     @property
     def target(self) -> str:
         """The make target that runs it on this machine."""
-        return f"model-{self.name.replace('_', '-')}"
+        room = "monitoring" if self.image == MONITORING_IMAGE else "model"
+        return f"{room}-{self.name.replace('_', '-')}"
 
 
+_WINDOW = Argument("--window", "window")
 _VERSION = Argument("--model-version", "model_version")
 _BATCHES = Argument("--batches", "batches", "0")
 _REVIEW = (Argument("--title", "title"), Argument("--message", "message"))
@@ -104,6 +107,14 @@ STEPS: tuple[Command, ...] = (
         (_VERSION,),
         needs=("train", "preprocess_test"),
         resources=Resources(memory_mb=2048, cpus=1, minutes=60),
+    ),
+    Command(
+        "reference",
+        "src.monitoring.reference",
+        (_VERSION, _WINDOW),
+        needs=("evaluate",),
+        resources=Resources(memory_mb=1536, cpus=1, minutes=30),
+        image=MONITORING_IMAGE,
     ),
     Command(
         "promote",
@@ -164,13 +175,26 @@ TOOLS: tuple[Command, ...] = (
 )
 """What people run beside it."""
 
+MONITORING: tuple[Command, ...] = (
+    Command(
+        "check",
+        "src.monitoring.check",
+        (_WINDOW, Argument("--until", "until")),
+        needs=("reference",),
+        answers=_ASKED_FOR,
+        resources=Resources(memory_mb=1024, cpus=1, minutes=30),
+        image=MONITORING_IMAGE,
+    ),
+)
+"""What a scheduler runs beside the pipeline, every day."""
+
 PIPELINES: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest", "validate", "split_batches"),
-    "train": ("preprocess_batch", "preprocess_test", "train", "evaluate", "promote"),
+    "train": ("preprocess_batch", "preprocess_test", "train", "evaluate", "reference", "promote"),
 }
 """Steps that are often run together; in which order, their needs say."""
 
-COMMANDS: dict[str, Command] = {command.name: command for command in (*STEPS, *TOOLS)}
+COMMANDS: dict[str, Command] = {command.name: command for command in (*STEPS, *MONITORING, *TOOLS)}
 
 OTHERS = ("src.model.pipeline.run", "src.model.pipeline.demo", "src.model.mlflow_server")
 """Modules that run several of them, or MLflow's server on this machine."""

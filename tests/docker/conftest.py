@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-IMAGES = ("model", "api", "mlflow")
+IMAGES = ("model", "api", "monitoring", "mlflow")
 CANARY = "canary-7f3a9"
 """In the environment of every build and run, as a secret of the caller's would be."""
 

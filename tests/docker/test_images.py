@@ -31,7 +31,9 @@ def test_what_an_image_says_of_itself(docker: Docker, name: str) -> None:
     assert "test" == labels["org.opencontainers.image.version"]
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", labels["org.opencontainers.image.revision"])
     assert lock == labels["tutoria-mlops.lock"]
-    assert ("NONE" if name == "model" else "CMD") == config["Healthcheck"]["Test"][0]
+    assert ("NONE" if name in {"model", "monitoring"} else "CMD") == config["Healthcheck"]["Test"][
+        0
+    ]
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -68,6 +70,16 @@ def test_the_api_holds_nothing_that_trains(docker: Docker) -> None:
     assert not {"polars", "pandas", "sklearn", "scipy", "mlflow", "pyarrow", "boto3"} & set(
         packages.split()
     )
+
+
+def test_monitoring_holds_nothing_that_serves_or_trains(docker: Docker) -> None:
+    """It judges what was logged: no API, no learner, no pipeline."""
+    held = docker.shell("monitoring", "cd /app && find src -name '*.py'").split()
+    packages = docker.shell("monitoring", "ls /venv/lib/python3*/site-packages").split()
+
+    assert not [n for n in held if n.startswith(("src/api", "src/model/pipeline"))]
+    assert not [n for n in held if n.startswith("src/model/learners")]
+    assert not {"sklearn", "scipy", "optuna", "kagglehub"} & set(packages)
 
 
 def test_the_model_holds_no_api(docker: Docker) -> None:
@@ -148,7 +160,10 @@ def test_the_same_inputs_give_the_same_layers(docker: Docker) -> None:
 @pytest.mark.parametrize("name", IMAGES)
 def test_an_image_runs_as_anybody_on_a_read_only_root(docker: Docker, name: str) -> None:
     """A user id nobody has heard of imports everything, and can write nothing of the image's."""
-    modules = {"model": "src.model.pipeline.train", "api": "src.api.app", "mlflow": "mlflow.server"}
+    modules = {
+        "model": "src.model.pipeline.train", "api": "src.api.app", "mlflow": "mlflow.server",
+        "monitoring": "src.monitoring.check",
+    }  # fmt: skip
     code = (
         f"import os, {modules[name]}\n"
         "open('/tmp/place', 'w').close()\n"

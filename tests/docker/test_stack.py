@@ -129,6 +129,20 @@ def test_the_api_beside_it(stack: Docker) -> None:
     )
 
 
+def test_what_the_api_logged_is_judged_beside_it(stack: Docker) -> None:
+    """Monitoring's image finds the reference that the pipeline made, and the API's rows."""
+    made = [stack.make("docker-monitoring-reference").stdout for _ in range(2)]
+    report = stack.make("docker-monitoring-report").stdout
+    answer = json.loads((stack.data / "monitoring/decision.json").read_text())
+
+    assert "Reference of version" in made[0]
+    assert "there already" in made[1]
+    assert report.startswith("Wait: ")
+    assert 1 <= answer["n"]
+    assert "insufficient_data" == answer["drift"]
+    assert os.getuid() == (stack.data / "monitoring/report.html").stat().st_uid
+
+
 def test_settings_count_in_the_stack_too(stack: Docker, tmp_path: Path) -> None:
     """A challenger casts its shadow there, a key is asked for, and odd values arrive whole."""
     made = stack.make("api-key", "name=ann")

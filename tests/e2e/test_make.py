@@ -165,8 +165,9 @@ def test_targets_that_are_named_together_run_in_turn(tmp_path: Path) -> None:
     ("word", "said"),
     [
         ("batchs=0", "batchs= is read by no target. Did you mean batches=?"),
-        ("api_port=1", "api_port= is read by no target."),
-        ("zzz=1", "zzz= is read by no target."),
+        ("api_port=1", "api_port= is read by no target. Did you mean API_PORT=?"),
+        ("text=good", "text= is read by no target. Did you mean message=?"),
+        ("zzz=1", "zzz= is read by no target. make help lists what there is."),
     ],
 )
 def test_a_variable_that_nothing_reads_is_refused(word: str, said: str) -> None:
@@ -175,6 +176,52 @@ def test_a_variable_that_nothing_reads_is_refused(word: str, said: str) -> None:
 
     assert 2 == done.returncode
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("model-promote model_version=1", "model_version= is not read by model-promote"),
+        ("model-rollback model_version=1", "which reads no variable"),
+        ("model-ingest DATA=x.zip", "DATA= is not read by model-ingest, which reads source="),
+        ("docker-model-ingest title=x", "title= is not read by docker-model-ingest"),
+        ("demo source=x.zip", "source= is not read by demo, which reads DATA="),
+    ],
+)
+def test_a_variable_of_another_target_is_refused(words: str, said: str) -> None:
+    """It would be ignored, and something else done than was asked for."""
+    done = make(*words.split())
+
+    assert 2 == done.returncode
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "said"), [("model-predit", "model-predict"), ("train", "model-train"), ("zzzz", "")]
+)
+def test_a_target_that_is_none_is_named_with_the_nearest(target: str, said: str) -> None:
+    """And make help, where nothing is near."""
+    done = make(target)
+
+    assert 2 == done.returncode
+    assert f"there is no target {target}." in done.stderr
+    assert (f"Did you mean make {said}?" in done.stderr) == bool(said)
+
+
+def test_clean_data_without_an_answer_deletes_nothing(tmp_path: Path) -> None:
+    """Without a terminal it says how to do it without being asked."""
+    (tmp_path / "data").mkdir()
+    makefile = ROOT / "Makefile"
+    words = ["make", "-f", str(makefile), "clean-data", f"PYTHON={sys.executable}"]
+    done = subprocess.run(
+        words, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    agreed = subprocess.run(
+        words, cwd=tmp_path, input="yes\n", capture_output=True, text=True, check=False
+    )
+
+    assert (2, True) == (done.returncode, "yes=1 does it without asking" in done.stderr)
+    assert (0, False) == (agreed.returncode, (tmp_path / "data").exists())
 
 
 def test_settings_may_stand_on_makes_command_line() -> None:

@@ -45,9 +45,12 @@ def test_a_port_that_is_taken_and_settings_that_make_no_sense(folder: Path) -> N
             ({"REVIEWS_API_PRT": "1"}, "Did you mean REVIEWS_API_PORT?"),
             ({"REVIEWS_API_KEYS_FILE": "nowhere"}, "make api-key"),
         ]
-        named = subprocess.run(
-            [str(PROGRAM), "-m", "src.api", "--new-key=ann smith"], cwd=folder, env=ENVIRONMENT,
-            capture_output=True, text=True, timeout=60, check=False,
+        named, unnamed = (
+            subprocess.run(
+                [str(PROGRAM), "-m", "src.api", f"--new-key={name}"], cwd=folder, env=ENVIRONMENT,
+                capture_output=True, text=True, timeout=60, check=False,
+            )
+            for name in ("ann smith", "")
         )  # fmt: skip
         ended = [
             subprocess.run(
@@ -58,6 +61,7 @@ def test_a_port_that_is_taken_and_settings_that_make_no_sense(folder: Path) -> N
         ]  # fmt: skip
 
     assert (2, "", True) == (named.returncode, named.stdout, "cannot name a key" in named.stderr)
+    assert (2, True) == (unnamed.returncode, "cannot name a key" in unnamed.stderr)
     for done, (_, said) in zip(ended, environments, strict=True):
         assert (2, True) == (done.returncode, said in done.stderr), done.stderr
 
@@ -83,7 +87,8 @@ def test_only_the_apis_own_libraries_are_loaded() -> None:
         core.language core.languages core.logs core.proxies
         core.models core.names core.prediction_row core.ragged core.reading core.records
         core.redact core.served_model core.settings core.settings.data core.settings.group
-        core.settings.services core.settings.serving core.settings.training core.text
+        core.settings.monitoring core.settings.services core.settings.serving core.settings.training
+        core.text
     """
 
     assert "" == absent

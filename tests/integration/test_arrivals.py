@@ -224,13 +224,25 @@ def test_an_arrival_of_test_rows_alone_is_no_batch(begun: Workspace) -> None:
     assert (3, True) == (refused.code, "All 50 new rows of week.zip would join" in refused.err)
 
 
+def test_the_card_names_what_was_added(workspace: Workspace) -> None:
+    """The source of a model and of its test rows is all of them."""
+    workspace.ok("pipeline.run", "ingest", "--source", "synthetic:2000@3")
+    workspace.ok("pipeline.run", "ingest", "--source", "synthetic:900@4", "--append", "1")
+    workspace.ok("pipeline.run", "train", "--batches", "all")
+    card = (workspace.data / "reports/model_card_1.html").read_text(encoding="utf-8")
+
+    assert 2 <= card.count("synthetic:2000@3; added since: synthetic:900@4")
+
+
 def test_rows_that_failed_validation_are_not_split(workspace: Workspace) -> None:
     """Not even by hand; once the limit is raised and they pass, they are."""
     untitled = [row | {"title": ""} for row in reviews(0, 400)]
     workspace.ok("data.ingest", "--source", written("a.jsonl", untitled))
     assert 3 == workspace.run("data.validate").code
-    refused = workspace.run("data.split_batches")
-    assert (2, True) == (refused.code, "breaks the limits" in refused.err)
+    for step in ("split_batches", "preprocess_test", "preprocess_batch"):
+        words = ["--batch", "0"] if step == "preprocess_batch" else []
+        refused = workspace.run(f"data.{step}", *words)
+        assert (2, True) == (refused.code, "breaks the limits" in refused.err)
     workspace.set(REVIEWS_MAX_EMPTY_TITLE="1")
     workspace.ok("data.validate")
     workspace.ok("data.split_batches")

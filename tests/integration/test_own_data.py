@@ -94,6 +94,22 @@ def test_a_file_without_header_is_still_one(workspace: Workspace) -> None:
     assert 0 == workspace.run("data.ingest", "--source", "own.csv").code
 
 
+def test_reviews_without_titles_need_one_setting(workspace: Workspace) -> None:
+    """The refusal names it; empty titles are then no finding, and the model trains."""
+    rows = pl.DataFrame(table(["stars", "headline", "body"], 1_000))
+    rows.select(nota="stars", texto="body").write_csv(workspace.path / "no_titles.csv")
+    workspace.set(REVIEWS_COLUMN_POLARITY="nota", REVIEWS_COLUMN_TEXT="texto")
+    workspace.set(REVIEWS_LABELS="stars")
+    refused = workspace.run("data.ingest", "--source", "no_titles.csv")
+    workspace.set(REVIEWS_COLUMN_TITLE="none")
+    workspace.ok("pipeline.run", "ingest", "--source", "no_titles.csv")
+    again = workspace.run("data.ingest", "--source", "no_titles.csv", "--force")
+
+    assert (3, True) == (refused.code, "none where there are no titles" in refused.err)
+    assert {""} == set(pl.read_parquet(workspace.data / "raw/train.parquet")["title"])
+    assert "in the place of" in again.out
+
+
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_other_separators_are_read_and_said(workspace: Workspace, separator: str) -> None:
     """As spreadsheets write them in half of the world; what a file was taken for is told."""

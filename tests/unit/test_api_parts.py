@@ -28,6 +28,7 @@ from src.model.core.prediction_row import FeedbackRow, decode, encode
 from src.model.core.proxies import keep_near
 from src.model.core.settings import LogSettings, load_settings
 from src.model.core.text import ngrams, tokens
+from src.monitoring.gauges import _HELP
 from tests.conftest import ROOT, training
 
 SHAPE = Shape(12, 3, slope=2.0, intercept=-0.5, band=(0.4, 0.6))
@@ -396,3 +397,31 @@ def test_near_addresses_take_no_proxy() -> None:
     expected = "::1,a.example,10.0.0.7,127.0.0.1,localhost,mlflow"
     assert expected == environment["no_proxy"]
     assert "mlflow" in environment["NO_PROXY"].split(",")
+
+
+def test_the_gauges_of_monitoring_are_handed_on(tmp_path: Path) -> None:
+    """As the last check wrote them; a file that holds anything else is not."""
+    file = tmp_path / "metrics.prom"
+    gauges = b'# TYPE reviews_monitoring_drift gauge\nreviews_monitoring_drift{version="1"} 1\n'
+    metrics = Metrics(monitoring_file=file)
+    nothing = metrics.page()
+    file.write_bytes(gauges)
+    both = metrics.page()
+    file.write_bytes(gauges + b"up 0\n")
+    other = metrics.page()
+    file.write_bytes(gauges * 20_000)
+    large = metrics.page()
+
+    assert nothing == other == large
+    assert nothing + gauges == both
+
+
+def test_the_monitoring_dashboard_shows_gauges_that_exist() -> None:
+    """Every gauge in Grafana's second dashboard is one that a check writes."""
+    path = ROOT / "docker/grafana/dashboards/monitoring.json"
+    board = json.loads(path.read_text(encoding="utf-8"))
+    shown = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+    used = set(re.findall(r"\breviews_monitoring_[a-z_]+", shown))
+
+    assert used <= set(_HELP)
+    assert {"reviews_monitoring_drift", "reviews_monitoring_harm"} <= used

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 RECIPE = re.compile(
-    r"^(model-[a-z-]+) (docker-model-[a-z-]+): ## (.+)\n\t@\$\(RUN\) (\S+)(.*)$", re.MULTILINE
+    r"^(mo[a-z]+-[a-z-]+) (docker-mo[a-z-]+): ## (.+)\n\t@\$\(RUN\) (\S+)(.*)$", re.MULTILINE
 )
 RECIPES = {found[0]: found for found in RECIPE.findall(MAKEFILE)}
 COMPOSE = yaml.safe_load((ROOT / "docker/compose.yaml").read_text(encoding="utf-8"))
@@ -27,7 +27,8 @@ def test_commands_come_after_what_they_need() -> None:
         assert set(command.needs) <= seen
         seen.add(command.name)
 
-    assert len(steps.STEPS) + len(steps.TOOLS) == len(steps.COMMANDS)
+    every = [*steps.STEPS, *steps.MONITORING, *steps.TOOLS]
+    assert len(every) == len(steps.COMMANDS)
 
 
 def test_pipelines_are_in_the_order_of_their_needs() -> None:

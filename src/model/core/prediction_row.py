@@ -52,11 +52,15 @@ class PredictionRow(NamedTuple):
 
 
 class FeedbackRow(NamedTuple):
-    """What a person said a review really is; it belongs to the prediction of its `request_id`."""
+    """What a person said a review really is; it belongs to the prediction of its `request_id`.
+
+    `client` tells clients apart and names none of them, unless by its key.
+    """
 
     time: str
     request_id: str
     label: Label
+    client: str = ""
 
 
 Row = PredictionRow | FeedbackRow
@@ -77,9 +81,10 @@ def encode(row: Row) -> str:
     'feedback'
     """
     if isinstance(row, FeedbackRow):
+        client = f',"client":{json.dumps(row.client)}' if row.client else ""
         return (
             f'{{"format":{FORMAT},"kind":"feedback","time":"{row.time}",'
-            f'"request_id":"{row.request_id}","label":"{row.label}"}}'
+            f'"request_id":"{row.request_id}","label":"{row.label}"{client}}}'
         )
     text = ""
     if row.title is not None or row.message is not None:

@@ -53,7 +53,7 @@ def conform(block: Block, source: SourceSettings, extra: Sequence[str]) -> Confo
     reviews = pl.DataFrame(
         [
             label.replace_strict(meaning, default=None, return_dtype=pl.String).alias("polarity"),
-            given[source.column_title].fill_null("").alias("title"),
+            _titles(given, source),
             given[source.column_text].fill_null("").alias("text"),
             *(given[name] for name in extra),
         ]
@@ -66,6 +66,12 @@ def conform(block: Block, source: SourceSettings, extra: Sequence[str]) -> Confo
     aside = pl.concat([broken, _unread(block.rejects)])
     counted = label.value_counts(sort=True, name="rows").head(_COMMONEST)
     return Conformed(kept.insert_column(0, ids), aside, dict(counted.iter_rows()))
+
+
+def _titles(given: pl.DataFrame, source: SourceSettings) -> pl.Series:
+    if not source.has_titles:
+        return pl.Series("title", [""] * given.height, pl.String)
+    return given[source.column_title].fill_null("").alias("title")
 
 
 def _labels(given: pl.Series) -> pl.Series:

@@ -10,12 +10,14 @@ next batch, in arrivals/N.
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from src.model import command
 from src.model.command import Outcome, Result
 from src.model.context import Context
+from src.model.core.errors import DataError
 from src.model.core.redact import shown
 from src.model.data import arrival
 from src.model.data.conform import DROPPED
@@ -26,7 +28,7 @@ from src.model.data.sources import SCHEMES
 from src.model.files.counts import IngestCounts
 from src.model.files.layout import QUARANTINE, RAW_MANIFEST, RAW_TEST, RAW_TRAIN
 from src.model.files.lineage import current_raw, step_code
-from src.model.files.manifest import Inputs, Manifest, run_once
+from src.model.files.manifest import Inputs, Manifest, read_manifest, run_once
 
 _YES, _NO = ("yes", "1", "true"), ("no", "0", "false")
 
@@ -58,6 +60,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     context.tracker.check()
     adding = args.append in _YES
     with context.storage.lease("ingest"):
+        before = _before(context)
         if adding:
             current_raw(context.storage)  # there must be something to add to
         with context.progress("Fetching") as advance:
@@ -69,7 +72,20 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     counts, root = now.counted(IngestCounts), context.storage.root
     head = f"{'Unchanged, skipped' if skipped else 'Ingested'}: {shown(spec)}"
     result = IngestResult(skipped=skipped, **counts.model_dump())
-    return Outcome(result, summary(head, counts, f"{root}/raw", f"{root}/{QUARANTINE}"))
+    text = summary(head, counts, f"{root}/raw", f"{root}/{QUARANTINE}")
+    if before and not skipped:
+        old = before.counted(IngestCounts)
+        text += (
+            f"\n  in the place of {old.train + old.test:,} rows of {before.parameters['source']}"
+        )
+    return Outcome(result, text)
+
+
+def _before(context: Context) -> Manifest | None:
+    """Return the manifest of what is there, None where there is none that can be read."""
+    with suppress(DataError):
+        return read_manifest(context.storage, RAW_MANIFEST)
+    return None
 
 
 def _replaced(context: Context, feed: Feed, *, force: bool) -> tuple[Manifest, bool]:

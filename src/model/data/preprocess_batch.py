@@ -13,7 +13,7 @@ from src.model.command import Outcome
 from src.model.context import Context
 from src.model.data.preprocess import PreprocessResult, outcome, preprocess
 from src.model.files.layout import clean_batch
-from src.model.files.lineage import batch_source, numbers_of
+from src.model.files.lineage import batch_source, current_raw, numbers_of, refuse_failed
 
 
 class PreprocessBatchResult(PreprocessResult):
@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     storage, count = context.storage, context.settings.batches
     done = []
+    refuse_failed(storage, current_raw(storage))
     for number in numbers_of(storage, " ".join(args.batch), count):
         key, sha256 = batch_source(storage, number, count)
         done.append(preprocess(context, clean_batch(number), {key: sha256}, force=args.force))

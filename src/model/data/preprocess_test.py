@@ -13,7 +13,7 @@ from src.model.command import Outcome
 from src.model.context import Context
 from src.model.data.preprocess import PreprocessResult, outcome, preprocess
 from src.model.files.layout import CLEAN_TEST
-from src.model.files.lineage import evaluation_sources
+from src.model.files.lineage import current_raw, evaluation_sources, refuse_failed
 
 
 class PreprocessTestResult(PreprocessResult):
@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
+    refuse_failed(context.storage, current_raw(context.storage))
     sources = evaluation_sources(context.storage, context.settings.batches)
     done = preprocess(context, CLEAN_TEST, sources, force=args.force)
     return outcome(PreprocessTestResult, [done])

@@ -106,6 +106,8 @@ def refuse_empty(tally: Tally, source: str, splits: Sequence[str], share: float 
     msg = f"No usable {' and no usable '.join(empty)} row in {source}: {reasons}.{first}"
     if tally.reasons["invalid_label"]:
         msg += f" {tally.seen.said()}."
+    if tally.reasons["wrong_number_of_columns"]:
+        msg += " If the first line is a header, none of its names is known."
     hint = (
         "A CSV has polarity, title, text in this order or a header with the names in "
         "REVIEWS_COLUMN_*; star ratings need REVIEWS_LABELS=stars, words of your own "

@@ -12,7 +12,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from src.model.core.labels import LABELS
 from src.model.evaluation.behaviour import Rate
 from src.model.evaluation.intervals import Interval
-from src.model.evaluation.metrics import expected_calibration_error, reliability
+from src.model.evaluation.reliability import expected_calibration_error, reliability
 from src.model.evaluation.slices import Slice
 from src.model.learners.base import LearningPoint
 

@@ -119,8 +119,8 @@ def refuse_failed(storage: Storage, raw: Manifest) -> None:
     if failed and failed & {"both", "train", "test"}:
         msg = f"{storage.root}/raw breaks the limits of the data's quality."
         hint = (
-            f"Look at {storage.root}/{QUALITY_PAGE}; ingest other rows, or raise the limit and run "
-            "make model-validate."
+            f"Look at {storage.root}/{QUALITY_PAGE}; ingest other rows, or raise the limit, or set "
+            "REVIEWS_LANGUAGE, and run make model-validate."
         )
         raise UsageError(msg, hint=hint)
 

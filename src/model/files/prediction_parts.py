@@ -1,8 +1,9 @@
 """The prediction log as it was written by the API, read part by part."""
 
 import gzip
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,11 +26,34 @@ class Unread:
     reasons: set[str] = field(default_factory=set)
 
 
-def logged_rows(settings: Settings, unread: Unread, since: str = "") -> Iterator[Row]:
-    """Yield all rows of the prediction log, the parts in the order in which they were written.
+@dataclass(frozen=True)
+class LogPart:
+    """A part of the log: `YYYY-MM-DD/name.jsonl.gz`, its size in bytes, and how to read it.
 
-    `since` is a day, YYYY-MM-DD: earlier parts are left out. What cannot be read is counted in
-    `unread`, with its reasons, and left out.
+    `read` returns the compressed content; it raises StorageError, or OSError of a local file.
+    """
+
+    name: str
+    size: int
+    read: Callable[[], bytes]
+
+    @property
+    def day(self) -> str:
+        """The day on which it was written, in UTC."""
+        return self.name[:10]
+
+    def lines(self) -> list[bytes]:
+        """Return its lines. Raises DataError where it is damaged."""
+        try:
+            return gzip.decompress(self.read()).splitlines()
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{self.name}: {error}") from None
+
+
+def log_parts(settings: Settings, since: str = "") -> list[LogPart]:
+    """Return the parts of the prediction log in the order in which they were written.
+
+    `since` is a day, YYYY-MM-DD: earlier parts are left out. Other files in the place are others'.
 
     Raises:
         UsageError: no log is written.
@@ -38,13 +62,24 @@ def logged_rows(settings: Settings, unread: Unread, since: str = "") -> Iterator
     place = settings.log.dir
     if place == "off":
         raise UsageError("REVIEWS_LOG_DIR is off: no prediction is logged.", hint="Set a folder.")
-    parts = _objects(settings, since) if place.startswith("s3://") else _files(place, since)
-    for name, packed in parts:
+    found = _objects(settings) if place.startswith("s3://") else _files(place)
+    return sorted((p for p in found if p.day >= since), key=lambda part: part.name)
+
+
+def logged_rows(settings: Settings, unread: Unread, since: str = "") -> Iterator[Row]:
+    """Yield all rows of the prediction log, the parts in the order in which they were written.
+
+    What cannot be read is counted in `unread`, with its reasons, and left out.
+
+    Raises:
+        UsageError, StorageError: as `log_parts` does.
+    """
+    for part in log_parts(settings, since):
         try:
-            lines = gzip.decompress(packed).splitlines()
-        except (OSError, EOFError, zlib.error) as error:
+            lines = part.lines()
+        except DataError as error:
             unread.parts += 1
-            unread.reasons.add(f"{name}: {error}")
+            unread.reasons.add(error.message)
             continue
         for line in lines:
             try:
@@ -54,18 +89,27 @@ def logged_rows(settings: Settings, unread: Unread, since: str = "") -> Iterator
                 unread.reasons.add(error.message)
 
 
-def _files(place: str, since: str) -> Iterator[tuple[str, bytes]]:
+def _files(place: str) -> Iterator[LogPart]:
     root = Path(place).expanduser()
-    for path in sorted(root.glob(f"????-??-??/*{_ENDING}")):
-        if path.parent.name >= since:
-            yield str(path), path.read_bytes()
+    for path in root.glob(f"????-??-??/*{_ENDING}"):
+        name = path.relative_to(root).as_posix()
+        if not path.name.startswith("."):
+            yield LogPart(name, path.stat().st_size, path.read_bytes)
 
 
-def _objects(settings: Settings, since: str) -> Iterator[tuple[str, bytes]]:
-    store = s3_store(settings.log.dir, settings.aws)
-    with saying_what_s3_said(settings.log.dir):
-        names = sorted(str(found["path"]) for batch in obstore.list(store) for found in batch)
-    for name in names:
-        if name.endswith(_ENDING) and name >= since:
-            with saying_what_s3_said(f"{settings.log.dir}/{name}"):
-                yield name, bytes(obstore.get(store, name).bytes())
+def _objects(settings: Settings) -> Iterator[LogPart]:
+    store, place = s3_store(settings.log.dir, settings.aws), settings.log.dir
+
+    def reading(name: str) -> Callable[[], bytes]:
+        def read() -> bytes:
+            with saying_what_s3_said(f"{place}/{name}"):
+                return bytes(obstore.get(store, name).bytes())
+
+        return read
+
+    with saying_what_s3_said(place):
+        listed = [found for batch in obstore.list(store) for found in batch]
+    for found in listed:
+        name = str(found["path"])
+        if re.fullmatch(rf"\d{{4}}-\d\d-\d\d/[^/.][^/]*{re.escape(_ENDING)}", name):
+            yield LogPart(name, int(found["size"]), reading(name))

@@ -12,11 +12,8 @@ _TEXTS = (
     "text body content review review_text reviewtext review_body reviewbody message comment "
     "comments description texto"
 )
-_USUAL = {
-    "REVIEWS_COLUMN_POLARITY": _LABELS.split(),
-    "REVIEWS_COLUMN_TITLE": _TITLES.split(),
-    "REVIEWS_COLUMN_TEXT": _TEXTS.split(),
-}
+_LABEL, _TITLE, _TEXT = (f"REVIEWS_COLUMN_{name}" for name in ("POLARITY", "TITLE", "TEXT"))
+_USUAL = {_LABEL: _LABELS.split(), _TITLE: _TITLES.split(), _TEXT: _TEXTS.split()}
 _DISTRIBUTIONS = (
     # https://huggingface.co/datasets/fancyzhx/amazon_polarity: 0 is negative, 1 is positive
     ("amazon_polarity", ("label", "title", "content"), "binary"),
@@ -46,7 +43,7 @@ def distribution(given: Sequence[str]) -> tuple[str, tuple[str, str, str], str] 
 
 
 def refuse_missing(expected: Sequence[str], given: Sequence[str], place: str) -> None:
-    """Refuse a table without the columns for label, title and text, in this order.
+    """Refuse a table without the columns for label, title (unless there are none) and text.
 
     Raises:
         MissingColumns: one is missing; the hint names the settings that fit what is there.
@@ -91,11 +88,13 @@ def usual_settings(given: Iterable[str]) -> dict[str, str]:
 
 def _hint(expected: Sequence[str], given: Sequence[str]) -> str:
     settings = usual_settings(given)
-    own = dict(zip(_USUAL, expected, strict=False))
+    names = list(_USUAL) if len(expected) == len(_USUAL) else [_LABEL, _TEXT]
+    own = dict(zip(names, expected, strict=True))
     told = " ".join(f"{name}={value}" for name, value in settings.items() if own.get(name) != value)
-    if set(_USUAL) <= set(settings):
+    if set(names) <= set(settings):
         return f"Set {told}."
     if told:
         others = " and ".join(name for name in _USUAL if name not in settings)
-        return f"Perhaps {told}; name the rest with {others}."
-    return f"Name its columns with {', '.join(_USUAL)}."
+        none = " (none where there are no titles)" if _TITLE in others else ""
+        return f"Perhaps {told}; name the rest with {others}{none}."
+    return f"Name its columns with {', '.join(_USUAL)} (none where there are no titles)."

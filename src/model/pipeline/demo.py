@@ -29,6 +29,7 @@ from src.model.pipeline.promote import PromoteResult
 from src.model.pipeline.run import PipelineResult, run_pipeline
 
 SOURCE = "synthetic:20000@7"
+_REAL = ("  make demo DATA=path/to/amazon-reviews.zip", "      the same on real reviews")
 REVIEWS = (
     ("Love it", "Works perfectly and looks great. My daughter uses it every day!"),
     (
@@ -144,8 +145,7 @@ def _closing(
         "      judge a review of your own",
         "  make mlflow-up",
         '      runs, plots and versions in a browser: choose "Model training"',
-        "  make demo DATA=path/to/amazon-reviews.zip",
-        "      the same on real reviews",
+        *_REAL[: 2 * source.startswith("synthetic:")],
         "  make help",
         "      everything else",
         "",

@@ -44,6 +44,7 @@ from src.model.tracking.base import Version, resolve, run_name
 from src.model.training.inputs import Processed, evaluation_file
 
 _WAIT_SECONDS = 120.0
+_YES = {"yes", "1", "true"}
 
 
 class RuleRecord(Record):
@@ -88,7 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--ignore-champion",
         nargs="?",
         const="yes",
-        choices=("yes", "1", "true"),
+        choices=("yes", "1", "true", "no", "0", "false", ""),
         help="judge by the absolute rules alone, as if there were no champion",
     )
     return parser
@@ -101,7 +102,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     with context.storage.lease("promote", wait), context.registry.exclusive("promote", wait):
         if args.rollback:
             return _roll_back(context)
-        return _promote(context, ignoring=bool(args.ignore_champion))
+        return _promote(context, ignoring=args.ignore_champion in _YES)
 
 
 def _promote(context: Context, *, ignoring: bool) -> Outcome:
@@ -138,7 +139,10 @@ def _promote(context: Context, *, ignoring: bool) -> Outcome:
         )
     if any(rule.name.startswith("behaviour_") for rule in verdict.missed):
         name = context.language.name
-        notes.append(f"the behavioural cases are those of {name}; REVIEWS_LANGUAGE names another")
+        notes.append(
+            f"the behavioural cases are those of {name}; if the reviews are in another language, "
+            "set REVIEWS_LANGUAGE"
+        )
     brief, details = (
         verdict_text(verdict, challenger.number, former, notes, verbose=verbose)
         for verbose in (False, True)

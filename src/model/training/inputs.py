@@ -10,6 +10,8 @@ from src.model.files.batches import as_ranges
 from src.model.files.counts import CleanCounts
 from src.model.files.layout import CLEAN_TEST, Cleaning, clean_batch
 from src.model.files.lineage import (
+    arrival_manifest,
+    arrivals,
     batch_source,
     current_raw,
     evaluation_sources,
@@ -20,6 +22,8 @@ from src.model.files.manifest import read_manifest
 from src.model.files.storage import Storage
 from src.model.files.tables import Recorded
 from src.model.tracking.base import DataSet
+
+_NAMED = 3  # sources that are named beside the first
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,20 @@ def local_files(storage: Storage, files: Sequence[Processed]) -> list[Recorded]:
 
 
 def data_source(context: Context) -> str:
-    """Return what the present rows were ingested from. Raises UsageError where there are none."""
-    return str(current_raw(context.storage).parameters["source"])
+    """Return what the present rows were ingested from, and what was added since.
+
+    Raises UsageError where there are none.
+    """
+    storage = context.storage
+    later = [
+        str(arrival_manifest(storage, arrival).parameters["source"])
+        for arrival in arrivals(storage, context.settings.batches)
+    ]
+    first = str(current_raw(storage).parameters["source"])
+    if not later:
+        return first
+    others = f" and {len(later) - _NAMED} others" if len(later) > _NAMED else ""
+    return f"{first}; added since: {', '.join(later[-_NAMED:])}{others}"
 
 
 def label_column(context: Context) -> str:

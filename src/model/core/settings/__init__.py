@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from src.model.core.errors import SettingsError
 from src.model.core.settings.data import QualitySettings, SourceSettings
 from src.model.core.settings.group import Address, Group, Share, is_address, is_secret, setting
+from src.model.core.settings.monitoring import MonitoringSettings
 from src.model.core.settings.services import AwsSettings, MlflowSettings
 from src.model.core.settings.serving import ApiSettings, LogSettings
 from src.model.core.settings.training import (
@@ -30,6 +31,7 @@ __all__ = [
     "LearnerSettings",
     "LogSettings",
     "MlflowSettings",
+    "MonitoringSettings",
     "PromotionSettings",
     "QualitySettings",
     "Settings",
@@ -91,6 +93,7 @@ class Settings(Learners):
     aws: AwsSettings = AwsSettings()
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     log_level: Literal["debug", "info", "warning", "error"] = setting("info", "What is logged.")
     log_format: Literal["console", "json"] = setting("console", "How it is logged, on stderr.")

@@ -28,6 +28,9 @@ def label_key(value: str) -> str:
     return re.sub(WHOLE_NUMBER, r"\1", value.strip().lower())
 
 
+NO_TITLE = "none"
+
+
 class SourceSettings(Group):
     """The source, which of its columns hold a review, and what its labels mean."""
 
@@ -37,7 +40,9 @@ class SourceSettings(Group):
         "REVIEWS_SOURCE",
     )
     column_polarity: str = setting("polarity", "Column that holds the label.")
-    column_title: str = setting("title", "Column that holds the title.")
+    column_title: str = setting(
+        "title", "Column that holds the title; `none` where reviews have no titles."
+    )
     column_text: str = setting("text", "Column that holds the review's text.")
     labels: dict[str, str] = setting(
         LABEL_PRESETS["polarity"],
@@ -55,9 +60,15 @@ class SourceSettings(Group):
     )
 
     @property
-    def columns(self) -> tuple[str, str, str]:
-        """The three source columns, in the order of a file without a header."""
-        return self.column_polarity, self.column_title, self.column_text
+    def has_titles(self) -> bool:
+        """Whether the reviews have titles."""
+        return self.column_title.lower() != NO_TITLE
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The source columns, in the order of a file without a header."""
+        titles = (self.column_title,) if self.has_titles else ()
+        return self.column_polarity, *titles, self.column_text
 
     @property
     def is_default(self) -> bool:

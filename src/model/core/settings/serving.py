@@ -33,6 +33,10 @@ class ApiSettings(Group):
     keys_file: Path | None = setting(
         None, "File of `name:sha256` lines; without one no key is asked for."
     )
+    monitoring_file: Path = setting(
+        Path("data/monitoring/metrics.prom"),
+        "Gauges of the last monitoring check, which /metrics hands on where the file is there.",
+    )
     rate: Annotated[float, Field(ge=0)] = setting(
         0.0,
         "Requests per second a key or, without keys, an address may make, a batch counting as many "

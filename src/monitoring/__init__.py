@@ -1,0 +1,1 @@
+"""Monitoring: drift told apart from harm, and what to do about either."""
