@@ -6,6 +6,8 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from src.api.metrics import MULTIPROCESS
@@ -93,8 +95,19 @@ def key_owner(key: str, keys: Mapping[str, bytes]) -> str | None:
     return owner
 
 
-_SALT = (os.environ.get(MULTIPROCESS) or secrets.token_hex()).encode()[:64]
-"""The same in all workers, another one after each start."""
+@cache
+def _salt() -> bytes:
+    """Return what nobody knows: the same in all workers, another one after each start."""
+    own, shared = secrets.token_bytes(16), os.environ.get(MULTIPROCESS)
+    if not shared:
+        return own
+    aside, place = Path(shared) / f"salt.{os.getpid()}", Path(shared) / "salt"
+    aside.touch(0o600)
+    aside.write_bytes(own)
+    with suppress(FileExistsError):
+        os.link(aside, place)  # whole or not at all, and only the first one
+    aside.unlink()
+    return place.read_bytes()
 
 
 def pseudonym(caller: str) -> str:
@@ -108,4 +121,4 @@ def pseudonym(caller: str) -> str:
     kind, _, name = caller.partition(" ")
     if kind == "key":
         return caller
-    return f"client {hashlib.blake2b(name.encode(), key=_SALT, digest_size=4).hexdigest()}"
+    return f"client {hashlib.blake2b(name.encode(), key=_salt(), digest_size=4).hexdigest()}"

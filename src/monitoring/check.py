@@ -22,6 +22,7 @@ from src.model.core.names import TEST_DIGEST_TAG
 from src.model.core.settings import MonitoringSettings
 from src.model.files.prediction_parts import log_parts
 from src.monitoring.answer import CheckResult, answer, exit_code
+from src.monitoring.day import Group
 from src.monitoring.drift import STATISTICS
 from src.monitoring.gauges import gauges
 from src.monitoring.kept import (
@@ -39,6 +40,8 @@ from src.monitoring.report import page
 from src.monitoring.texts import check_text
 from src.monitoring.verdict import VersionVerdict, Window, judged
 from src.monitoring.yardstick import unpacked
+
+_DELETED = 10  # versions in a row that may be gone before there are no more
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     _refuse_unknown_effects(settings)
     until = _day(args.until) if args.until else now.date()
     length = args.window or str(settings.window_days)
-    if not length.isdecimal() or not 0 < int(length) < 10_000:  # noqa: PLR2004
+    if not length.isdecimal() or not 0 < int(length) <= 3_650:  # noqa: PLR2004
         raise UsageError(f"--window={length} is no number of days.", hint="Write window=7.")
     since = until - timedelta(days=int(length) - 1)
     earliest = until - timedelta(days=max(settings.label_days, int(length)) - 1)
@@ -85,7 +88,7 @@ def checked(context: Context, asked: Asked) -> CheckResult:
         [day for day in days if day.name < asked.since],
         [day for day in days if day.name >= asked.since],
     )
-    versions = {group.version for group in window.groups()}
+    versions = {group.version for day in days for group in day.groups}
     references = {version: found for version in versions if (found := kept.reference(version))}
     verdicts, unjudged, aside = judged(window, references, settings)
     verdicts = [_with_words(context, window, verdict, kept) for verdict in verdicts]
@@ -114,7 +117,7 @@ def _with_words(
     context: Context, window: Window, verdict: VersionVerdict, kept: Kept
 ) -> VersionVerdict:
     """Add the words that moved, where texts are logged and the model can be had."""
-    group = next(g for g in window.groups() if g == (verdict.model_version, verdict.digest))
+    group = Group(verdict.model_version, verdict.digest)
     words, reference = window.words(group), kept.reference(group.version)
     if not words.reviews or reference is None:
         return verdict
@@ -129,16 +132,18 @@ def _with_words(
         return sum(part.weight for part in model.explain("", word).contributions) if model else 0.0
 
     counted = unpacked(reference.documents)
-    found = moved(counted, reference.sketch.rows, words, weight)
+    found = moved(counted, reference.documents_of, words, weight)
     return verdict.model_copy(update={"words": found})
 
 
 def _looks(context: Context, test_sha256: str) -> int | None:
     """Return how many versions were evaluated on these test rows, None where nobody can tell."""
-    count, number = 0, 1
+    count, number, lacking = 0, 1, 0
     try:
-        while version := context.registry.get(number):
-            count += version.tags.get(TEST_DIGEST_TAG) == test_sha256
+        while lacking < _DELETED:
+            version = context.registry.get(number)
+            lacking = 0 if version else lacking + 1
+            count += version is not None and version.tags.get(TEST_DIGEST_TAG) == test_sha256
             number += 1
     except TrackingError:
         return None
@@ -154,9 +159,11 @@ def _refuse_unknown_effects(settings: MonitoringSettings) -> None:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
+        date(found.year - 20, 1, 1)  # windows and labels reach back
     except ValueError:
         raise UsageError(f"--until={text} is no day.", hint="Write YYYY-MM-DD.") from None
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:

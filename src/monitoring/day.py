@@ -5,8 +5,9 @@ label that comes weeks later finds its prediction without the log being read aga
 """
 
 import hashlib
-import io
 import json
+import struct
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -26,7 +27,10 @@ from src.monitoring.sketch import Sketch
 from src.monitoring.yardstick import Yardstick
 
 _WORD_TEXTS, _WORDS, _EXAMPLES = 20_000, 5_000, 40
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, IndexError, BadZipFile)
+_DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError, RuntimeError,
+    MemoryError, OverflowError, struct.error, zlib.error, BadZipFile,
+)  # fmt: skip
 REPEATED = "prediction that is there already"
 _SAID = np.dtype([("id", "<u8"), ("group", "<u2"), ("score", "<f4")])
 _TOLD = np.dtype([("id", "<u8"), ("time", "<i8"), ("positive", "?"), ("client", "<u4")])
@@ -73,13 +77,22 @@ class Day:
     words: list[Words] = field(default_factory=list)
     yardsticks: dict[str, str] = field(default_factory=dict)
     clients: list[str] = field(default_factory=list)
-    said: npt.NDArray[Any] = field(default_factory=lambda: np.zeros(0, _SAID))
     told: npt.NDArray[Any] = field(default_factory=lambda: np.zeros(0, _TOLD))
-    _seen: Seen = field(default_factory=Seen)
+    _path: Path | None = None
+    _seen: Seen | None = None
     _chunks: list[npt.NDArray[Any]] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._seen.fresh(_names(self.said))
+    def said(self) -> npt.NDArray[Any]:
+        """Return who predicted what, sorted by id: read from the day's file when it is asked for.
+
+        So a window of many days takes the memory of one.
+        """
+        kept = np.zeros(0, _SAID)
+        if self._path is not None:
+            with np.load(self._path, allow_pickle=False) as found:
+                kept = found["said"].astype(_SAID)
+        said = np.concatenate([kept, *self._chunks])
+        return said[np.argsort(said["id"], kind="stable")]
 
     def add(self, rows: PartRows, yardsticks: dict[Group, Yardstick]) -> None:
         """Take the rows of a part."""
@@ -111,17 +124,15 @@ class Day:
             mask = predictions.select(of_group.alias("own"))["own"].to_numpy()
             said["group"][mask] = self._number(Group(*key))
         said["score"] = predictions["probability"].to_numpy()
+        if self._seen is None:
+            self._seen = Seen()
+            self._seen.fresh(_names(self.said()))
         fresh = self._seen.fresh(_names(said))
         self._chunks.append(said[fresh])
         if fresh.all():
             return predictions
         self.aside[REPEATED] += int((~fresh).sum())
         return predictions.filter(pl.Series(fresh))
-
-    def settle(self) -> None:
-        """Put together what was taken since the day was read."""
-        said = np.concatenate([self.said, *self._chunks])
-        self.said, self._chunks = said[np.argsort(said["id"], kind="stable")], []
 
     def _told(self, feedback: pl.DataFrame) -> None:
         told = np.zeros(feedback.height, _TOLD)
@@ -137,7 +148,7 @@ class Day:
         self.told = np.concatenate([self.told, told])
 
     def write(self, path: Path) -> None:
-        """Write the day to a file, settled. Raises OSError."""
+        """Write the day to a file. Raises OSError."""
         about = {
             "format": FORMAT,
             "name": self.name,
@@ -147,8 +158,7 @@ class Day:
             "yardsticks": self.yardsticks,
             "clients": self.clients,
             "words": [
-                [words.reviews, words.counts.most_common(_WORDS), words.examples]
-                for words in self.words
+                [words.reviews, _most_common(words.counts), words.examples] for words in self.words
             ],
         }
         counts: dict[str, Any] = {
@@ -159,20 +169,26 @@ class Day:
         }
         text = np.frombuffer(json.dumps(about).encode(), np.uint8)
         with path.open("wb") as file:
-            arrays: dict[str, Any] = {"about": text, "said": self.said, "told": self.told}
+            arrays: dict[str, Any] = {"about": text, "said": self.said(), "told": self.told}
             np.savez(file, **arrays, **counts)
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Return the day in a file. Raises DataError where it is damaged or of another format."""
         try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
+            with np.load(path, allow_pickle=False) as found:
                 about = json.loads(found["about"].tobytes())
                 counts = {measure.name: found[measure.name] for measure in MEASURES}
-                said, told = found["said"].astype(_SAID), found["told"].astype(_TOLD)
+                told = found["told"].astype(_TOLD)
+                _ = found["said"].astype(_SAID)  # what is damaged is found here
             if about["format"] != FORMAT:
                 raise DataError(f"{path} is of another format.")
             groups = [Group(*group) for group in about["groups"]]
+            sizes = {measure.name: (len(groups), measure.values.size) for measure in MEASURES}
+            if {name: rows.shape for name, rows in counts.items()} != sizes:
+                raise DataError(f"{path} has other bins.")
+            if len(about["words"]) != len(groups):
+                raise DataError(f"{path} has other groups than words.")
             return cls(
                 name=about["name"],
                 parts=about["parts"],
@@ -188,11 +204,16 @@ class Day:
                 ],
                 yardsticks=about["yardsticks"],
                 clients=about["clients"],
-                said=said,
                 told=told,
+                _path=path,
             )
         except _DAMAGE as error:
             raise DataError(f"{path} is damaged: {error!r}.") from None
+
+
+def _most_common(counts: Counter[str]) -> list[tuple[str, int]]:
+    """Return the most frequent words, those of one count by the alphabet."""
+    return sorted(counts.items(), key=lambda found: (-found[1], found[0]))[:_WORDS]
 
 
 def _ids(names: pl.Series) -> npt.NDArray[np.uint64]:

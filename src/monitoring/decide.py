@@ -43,7 +43,7 @@ def decide(
 ) -> Decided:
     """Return what to do about a version."""
     moved = ", ".join(found.says for found in drift.drifted)
-    drifted, harmed = drift.verdict == "yes", harm.verdict == "yes"
+    harmed = harm.verdict == "yes"
     foreign = next((one for one in drift.drifted if one.name == OTHER_LANGUAGE.name), None)
     if foreign and foreign.window - foreign.reference > _MANY:
         return Decided(
@@ -59,11 +59,10 @@ def decide(
     if harmed and any(found.kind != "shape" for found in drift.drifted):
         return Decided("retrain", f"{_fallen(harm)}, and the input has changed: {moved}.")
     if harmed:
-        what = f"only in form ({moved})" if drifted else "not at all"
         return Decided(
             "investigate",
-            f"{_fallen(harm)}, and the input has changed {what}: labels or what they mean "
-            "may have, or a client is broken.",
+            f"{_fallen(harm)}, and {_input(drift, moved)}: labels or what they mean may have "
+            "changed, or a client is broken.",
         )
     return _without_harm(drift, harm, estimated, moved)
 
@@ -72,7 +71,8 @@ def _without_harm(
     drift: DriftReport, harm: HarmReport, estimated: EstimateReport | None, moved: str
 ) -> Decided:
     if drift.verdict == "insufficient_data":
-        return Decided("wait", f"{drift.n:,} predictions are too few to say anything of drift.")
+        few = f"{drift.n:,} predictions and {drift.m:,} reviews in the reference"
+        return Decided("wait", f"{few} are too few to say anything of drift.")
     if drift.verdict == "no":
         return Decided("wait", f"Nothing has drifted, and {_labels_say(harm)}.")
     if harm.verdict == "unknown" and estimated and _doubtful(estimated, harm):
@@ -88,6 +88,12 @@ def _without_harm(
     return Decided("wait", f"Drift ({moved}), and {_labels_say(harm)}.")
 
 
+def _input(drift: DriftReport, moved: str) -> str:
+    if drift.verdict == "insufficient_data":
+        return "too little is there to say whether the input has changed"
+    return f"the input has changed only in form ({moved})" if moved else "the input has not changed"
+
+
 def _doubtful(estimated: EstimateReport, harm: HarmReport) -> bool:
     return estimated.accuracy is None or estimated.accuracy < harm.least
 
@@ -100,4 +106,4 @@ def _fallen(harm: HarmReport) -> str:
 def _labels_say(harm: HarmReport) -> str:
     if harm.verdict == "no":
         return f"{harm.labels:,} labels show no harm"
-    return f"{harm.labels:,} labels are too few to show harm or rule it out"
+    return f"{harm.labels:,} labels neither show harm nor rule it out"

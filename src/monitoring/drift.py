@@ -13,12 +13,13 @@ import numpy as np
 from src.model.core.records import Record
 from src.model.core.settings import MonitoringSettings
 from src.monitoring import measures
-from src.monitoring.measures import Measure
+from src.monitoring.measures import SCORE, Measure
 from src.monitoring.reference_record import Reference
 from src.monitoring.resampling import (
     Compared,
     Distance,
     compared,
+    draws_for,
     holm,
     mean_distance,
     transport_distance,
@@ -107,12 +108,15 @@ def drift(reference: Reference, window: Sketch, settings: MonitoringSettings) ->
     if min(n, m) < least:
         return DriftReport(verdict="insufficient_data", n=n, m=m)
     random = np.random.default_rng(_seed(reference.sketch, window))
+    draws = draws_for(settings.drift_rate / sum(one.weight for one in STATISTICS))
     found, weights = [], []
     for statistic in STATISTICS:
         name = statistic.measure.name
         counts = reference.sketch.counts[name], window.counts[name]
         if min(int(one.sum()) for one in counts) >= least:
-            result = compared(*counts, statistic.measure, statistic.distance, random)
+            measure, distance = statistic.measure, statistic.distance
+            before, after = counts
+            result = compared(before, after, measure, distance, random, draws)
             found.append(_record(statistic, result, reference, window, settings))
             weights.append(statistic.weight)
     rejected, bounds = holm([one.p_value for one in found], settings.drift_rate, weights)
@@ -169,6 +173,10 @@ def _as_labels(reference: Reference, shift: float, distance: float) -> tuple[flo
     """
     scale = 100 / max(reference.score_gap, 1.0)
     before = 100 * reference.positive_share
+    if reference.is_adopted:  # whose labels nobody knows: estimated too
+        own = SCORE.mean(reference.sketch.counts[SCORE.name])
+        before += (own - SCORE.mean(np.array(reference.labelled, np.int64))) * scale
+        before = min(max(before, 0.0), 100.0)
     return before, min(max(before + shift * scale, 0.0), 100.0), distance * scale
 
 

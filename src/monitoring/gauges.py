@@ -1,6 +1,7 @@
 """A check's answer for Prometheus: a text file that its node exporter, or the API, hands on."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from src.monitoring.answer import CheckResult
 from src.monitoring.decide import DECISIONS
@@ -20,6 +21,7 @@ _HELP = {
     "reviews_monitoring_evidence_alarm": "Where it gives alarm",
     "reviews_monitoring_decision": "1 for the decision",
     "reviews_monitoring_false_alarms_per_year": "False alarms a year, at most",
+    "reviews_monitoring_until_seconds": "The last day of the window that was judged",
     "reviews_monitoring_aside": "Log rows, parts and labels that were set aside",
 }
 
@@ -30,7 +32,8 @@ def gauges(result: CheckResult) -> str:
     for name, value, labels in _samples(result):
         full = f"reviews_monitoring_{name}"
         inner = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        samples.setdefault(full, []).append(f"{full}{{{inner}}} {value:g}")
+        name_of = f"{full}{{{inner}}}" if inner else full
+        samples.setdefault(full, []).append(f"{name_of} {value:.12g}")
     lines = []
     for name, found in samples.items():
         lines += [f"# HELP {name} {_HELP[name]}", f"# TYPE {name} gauge", *found]
@@ -48,6 +51,8 @@ def _samples(result: CheckResult) -> Iterator[tuple[str, float, dict[str, str]]]
             yield "at_least", one.at_least, {**version, "figure": one.name}
     for decision in DECISIONS:
         yield "decision", float(decision == result.decision), {"decision": decision}
+    until = datetime.fromisoformat(result.until[:10]).replace(tzinfo=UTC)
+    yield "until_seconds", until.timestamp(), {}
     yield "false_alarms_per_year", result.false_alarms.drift, {"axis": "drift"}
     yield "false_alarms_per_year", result.false_alarms.harm, {"axis": "harm"}
     for reason, count in result.aside.items():

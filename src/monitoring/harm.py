@@ -58,7 +58,10 @@ def harm(
     before = labels.day.size - window.day.size
     alarms = [alarm for alarm in detector.alarms if alarm > before]
     count = int(window.day.size)
-    verdict: Verdict = "yes" if alarms else "no" if count >= settings.min_labels else "unknown"
+    right = int(window.right.sum())
+    # No alarm yet, and labels that speak against the version, is no "no".
+    doubtful = count < settings.min_labels or wilson(right, count).high < least
+    verdict: Verdict = "yes" if alarms else "unknown" if doubtful else "no"
     found = HarmReport(
         verdict=verdict,
         labels=count,
@@ -69,7 +72,6 @@ def harm(
     )
     if not count:
         return found
-    right = int(window.right.sum())
     loudest, share = window.loudest
     error = expected_calibration_error(window.positive, window.score.astype(np.float64))
     measured = {

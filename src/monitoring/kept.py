@@ -1,13 +1,15 @@
 """What monitoring keeps in the data folder: days as sketches, references, the last answer."""
 
 import hashlib
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import structlog
 from pydantic import ValidationError
 
 from src.model.core.errors import DataError, ModelError
@@ -16,10 +18,14 @@ from src.model.files.prediction_parts import LogPart
 from src.model.files.storage import Storage
 from src.monitoring.day import Day, Group
 from src.monitoring.log_frames import read_part
+from src.monitoring.measures import SURPRISE
 from src.monitoring.reference_record import Reference
-from src.monitoring.yardstick import Yardstick
+from src.monitoring.sketch import Sketch
+from src.monitoring.yardstick import Yardstick, unpacked
 
 FOLDER = "monitoring/"
+_DIGITS = 9
+DAMAGED_SKETCH = "damaged sketch, made anew of what the log still has"
 DECISION, REPORT, GAUGES = (
     f"{FOLDER}decision.json", f"{FOLDER}report.html", f"{FOLDER}metrics.prom",
 )  # fmt: skip
@@ -54,8 +60,9 @@ class Kept:
         return self.references[version]
 
     def _read(self, version: str) -> Reference | None:
-        key = reference_key(version)
-        if not version.isdecimal() or self.storage.size(key) is None:
+        if not version.isdecimal() or len(version) > _DIGITS:
+            return None
+        if self.storage.size(reference_key(version)) is None:
             return None
         try:
             return read_reference(self.storage, version)
@@ -72,15 +79,11 @@ class Kept:
         Parts that are gone from the log since stay in it. Where texts were held against another
         reference than today's, it is made anew from the parts that are there.
         """
-        key, day = sketch_key(slot), None
-        if self.storage.size(key) is not None:
-            try:
-                day = Day.read(self.storage.path(key))
-            except DataError:
-                day = None  # a format of its own, or damaged: the parts have all that was in it
-        listed = {part.name: part for part in parts}
-        if day is None or self._outdated(day, listed):
+        key, listed = sketch_key(slot), {part.name: part for part in parts}
+        day = self.kept_day(slot) if self.storage.size(key) is not None else Day(slot)
+        if self._stale(day) and set(day.parts) <= set(listed):
             day = Day(slot)
+        self.drop_stale(day)
         fresh = [part for name, part in listed.items() if day.parts.get(name) != part.size]
         if not fresh:
             return day
@@ -88,18 +91,43 @@ class Kept:
         for part in fresh:
             day.add(read_part(part, now), yardsticks)
             day.parts[part.name] = part.size
-        day.settle()
-        day.yardsticks = {group.version: yardsticks.digest(group) for group in day.groups}
+        day.yardsticks = {name_of(group): yardsticks.digest(group) for group in day.groups}
         with self.storage.writing(key) as path:
             day.write(path)
+        return Day.read(self.storage.path(key))  # what is kept is what is used, now and later
+
+    def kept_day(self, slot: str) -> Day:
+        """Return a slot's sketch; where that is damaged or of another format, an empty one.
+
+        The parts that are still there have what was in it; that some may be gone is counted.
+        """
+        try:
+            day = Day.read(self.storage.path(sketch_key(slot)))
+        except DataError as error:
+            structlog.get_logger().warning("a sketch is made anew", reason=error.message)
+            return Day(slot, aside=Counter({DAMAGED_SKETCH: 1}))
         return day
 
-    def _outdated(self, day: Day, listed: Mapping[str, LogPart]) -> bool:
-        """Say whether texts were held against another yardstick, and the parts are all there."""
+    def _stale(self, day: Day) -> list[int]:
+        """Return which groups' texts were held against another yardstick than today's."""
         yardsticks = self.yardsticks()
-        texts = any(words.reviews for words in day.words)
-        same = all(day.yardsticks.get(g.version) == yardsticks.digest(g) for g in day.groups)
-        return texts and not same and set(day.parts) <= set(listed)
+        return [
+            number
+            for number, group in enumerate(day.groups)
+            if day.words[number].reviews
+            and day.yardsticks.get(name_of(group), "") != yardsticks.digest(group)
+        ]
+
+    def drop_stale(self, day: Day) -> None:
+        """Forget how surprising words were, where that was told by another yardstick."""
+        for number in self._stale(day):
+            counts = {**day.sketches[number].counts, SURPRISE.name: SURPRISE.count(np.zeros(0))}
+            day.sketches[number] = Sketch(counts)
+
+
+def name_of(group: Group) -> str:
+    """Return a group's name in a sketch."""
+    return f"{group.version} {group.digest}"
 
 
 class Yardsticks(dict[Group, Yardstick]):
@@ -144,15 +172,15 @@ def days_of(kept: Kept, parts: Iterable[LogPart], asked: Asked) -> list[Day]:
     first, last = asked.earliest, asked.until
     listed = slots(parts, asked.slot)
     prefix = sketch_key("").removesuffix(".npz")
-    names = {
-        key.removeprefix(prefix).removesuffix(".npz"): key for key in kept.storage.list(prefix)
-    }
-    gone = {name for name in names if name not in {one.replace(":", "") for one in listed}}
+    names = {key.removeprefix(prefix).removesuffix(".npz") for key in kept.storage.list(prefix)}
+    gone = names - {name.replace(":", "") for name in listed}
     found = [kept.day(name, of, asked.now) for name, of in listed.items() if first <= name <= last]
+    begin, end = first.replace(":", ""), last.replace(":", "")
     for name in sorted(gone):
-        if first.replace(":", "") <= name <= last.replace(":", ""):
-            with suppress(DataError):
-                found.append(Day.read(kept.storage.path(names[name])))
+        if begin <= name <= end:
+            day = kept.kept_day(name)
+            kept.drop_stale(day)
+            found.append(day)
     return sorted(found, key=lambda day: day.name)
 
 
@@ -162,8 +190,12 @@ def read_reference(storage: Storage, version: int | str) -> Reference:
     try:
         found = Reference.model_validate_json(storage.path(key).read_bytes())
         problem = "" if found.is_whole else "its digest is another"
+        unpacked(found.words)
+        unpacked(found.documents)
     except ValidationError as error:
         problem = first_problem(error)
+    except (ValueError, OverflowError, zlib.error) as error:
+        problem = str(error)
     if problem:
         msg = f"{storage.root}/{key} is damaged or of another format: {problem}."
         hint = f"Make it anew: make monitoring-reference model_version={version}."

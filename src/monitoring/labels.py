@@ -67,14 +67,15 @@ def joined(days: Sequence[Day]) -> tuple[dict[Group, Labels], Counter[str]]:
     known = np.zeros(told.size, np.bool_)
     found: dict[Group, list[npt.NDArray[Any]]] = defaultdict(list)
     for day in days:
-        if not told.size or not day.said.size:
-            continue
-        places = np.minimum(told["id"].searchsorted(day.said["id"]), told.size - 1)
-        hit = told["id"][places] == day.said["id"]
+        if not told.size:
+            break
+        said = day.said()
+        places = np.minimum(told["id"].searchsorted(said["id"]), told.size - 1)
+        hit = told["id"][places] == said["id"]
         known[places[hit]] = True
         for number, group in enumerate(day.groups):
-            own = hit & (day.said["group"] == number)
-            found[group].append(_pairs(told[places[own]], day.said["score"][own]))
+            own = hit & (said["group"] == number)
+            found[group].append(_pairs(told[places[own]], said["score"][own]))
     aside[UNKNOWN] += int((~known).sum())
     labels = {group: _labels(np.concatenate(parts), clients) for group, parts in found.items()}
     return {group: one for group, one in labels.items() if one.day.size}, +aside
@@ -114,5 +115,7 @@ def _pairs(told: npt.NDArray[Any], score: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _labels(pairs: npt.NDArray[Any], clients: Sequence[str]) -> Labels:
+    _, first = np.unique(pairs["id"], return_index=True)  # an id that was used again: the first
+    pairs = pairs[first]
     pairs = pairs[np.lexsort((pairs["id"], pairs["day"]))]
     return Labels(pairs["day"], pairs["positive"], pairs["score"], pairs["client"], clients)

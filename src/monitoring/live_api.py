@@ -93,14 +93,18 @@ def served(program: Path, settings: Mapping[str, str], place: Path) -> Iterator[
         try:
             client = Client(f"http://127.0.0.1:{port}", list(keys.values()))
             until = time.monotonic() + _READY_SECONDS
-            while not client.is_ready():
+            while process.poll() is not None or not client.is_ready():
                 if process.poll() is not None or time.monotonic() > until:
                     raise StorageError("The API did not start.", hint=f"Its last words: {log}.")
                 time.sleep(0.1)
             yield client
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _free_port() -> int:

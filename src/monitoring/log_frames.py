@@ -30,6 +30,7 @@ PREDICTION_SCHEMA = {
     "title": pl.String,
     "message": pl.String,
 }
+_TIME = "%Y-%m-%dT%H:%M:%S%.f%:z"  # as the API writes it
 _TEXT = ("title", "message")
 _SCHEMA = PREDICTION_SCHEMA | {
     "format": pl.Int64,
@@ -70,7 +71,7 @@ def read_part(part: LogPart, now: datetime) -> PartRows:
         lines = []
     frame = _parsed(lines, aside)
     frame = frame.with_columns(
-        pl.col("time").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+        pl.col("time").str.to_datetime(_TIME, time_unit="us", time_zone="UTC", strict=False)
     )
     for reason, bad in (
         (OTHER_FORMAT, ~pl.col("format").is_in([2, FORMAT])),
@@ -105,7 +106,8 @@ def _one_by_one(lines: Sequence[bytes], aside: Counter[str]) -> pl.DataFrame:
         try:
             rows.append(decode(line))
         except DataError as error:
-            aside[OTHER_FORMAT if "of format" in error.message else NO_ROW] += 1
+            other = "of format" in error.message and f"of format {FORMAT}." not in error.message
+            aside[OTHER_FORMAT if other else NO_ROW] += 1
     found = [
         {**row._asdict(), "format": FORMAT, "kind": "feedback" if len(row) < 8 else "prediction"}  # noqa: PLR2004
         for row in rows
@@ -126,7 +128,10 @@ def _is_row() -> pl.Expr:
 
 
 def _is_of_its_day(day: str, now: datetime) -> pl.Expr:
-    begin = datetime.fromisoformat(day).replace(tzinfo=now.tzinfo)
+    try:
+        begin = datetime.fromisoformat(day).replace(tzinfo=now.tzinfo)
+    except ValueError:  # a folder called as no day is
+        return pl.lit(value=False)
     last = min(begin + timedelta(days=2), now + timedelta(minutes=5))
     return (pl.col("time") >= begin - timedelta(days=1)) & (pl.col("time") < last)
 

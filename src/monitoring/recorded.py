@@ -11,18 +11,19 @@ from src.monitoring.verdict import VersionVerdict
 def recorded(context: Context, result: CheckResult) -> bool:
     """Put each version's figures with its run, by day; say whether that could be done."""
     step = date.fromisoformat(result.until[:10]).toordinal() - date(1970, 1, 1).toordinal()
-    try:
-        for verdict in result.versions:
+    done = True
+    for verdict in result.versions:
+        try:
             version = context.registry.get(int(verdict.model_version))
             if version is None:
                 continue
             with context.tracker.resume(version.run_id) as record:
                 record.metrics(_figures(verdict), step)
                 record.tags({"live.decision": verdict.decision, "live.reason": verdict.reason})
-    except TrackingError as error:
-        context.log.warning("not recorded in MLflow", reason=error.message)
-        return False
-    return True
+        except TrackingError as error:
+            context.log.warning("not recorded in MLflow", reason=error.message)
+            done = False
+    return done
 
 
 def _figures(verdict: VersionVerdict) -> dict[str, float]:

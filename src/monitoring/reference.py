@@ -31,10 +31,15 @@ from src.model.files.tables import read_blocks
 from src.model.tracking.base import Version, resolve
 from src.model.training.inputs import Processed, evaluation_file
 from src.monitoring.kept import Kept, by_day, read_reference, reference_key, slots
-from src.monitoring.reference_record import YARDSTICK_SHARE, Reference, ReferenceMaker, yardstick_of
+from src.monitoring.reference_record import (
+    TEST_ROWS,
+    YARDSTICK_SHARE,
+    Reference,
+    ReferenceMaker,
+    yardstick_of,
+)
 from src.monitoring.sketch import Sketch
 
-TEST_ROWS = "test rows"
 _COLUMNS = ("row_id", "polarity", "title", "text")
 
 
@@ -97,7 +102,7 @@ def _existing(context: Context, version: Version, test: Processed) -> Reference 
         return None
     folder = context.registry.fetch(version)
     same_model = found.digest == sha256(folder / DESCRIPTION)
-    current = found.of != TEST_ROWS or found.test_sha256 == test.sha256  # a window was chosen
+    current = found.is_adopted or found.test_sha256 == test.sha256  # a window was chosen
     return found if same_model and current else None
 
 
@@ -138,17 +143,17 @@ def _blocks(
 def _keep(context: Context, version: Version, reference: Reference) -> None:
     """Write a reference where checks look for it, and with the version's run."""
     text = reference.sealed().model_dump_json()
-    with context.storage.writing(reference_key(version.number)) as path:
-        path.write_text(text, encoding="utf-8")
     with context.tracker.resume(version.run_id) as record, tempfile.TemporaryDirectory() as name:
         file = Path(name) / "reference.json"
         file.write_text(text, encoding="utf-8")
         record.file(file, "monitoring")
+    with context.storage.writing(reference_key(version.number)) as path:
+        path.write_text(text, encoding="utf-8")  # last: a run that is cut short is done again
 
 
 def _adopt(args: argparse.Namespace, context: Context) -> Outcome:
     """Take a window of the log for the reviews to compare with; what labels told stays."""
-    if not args.window.isdecimal() or not 0 < int(args.window) < 10_000:  # noqa: PLR2004
+    if not args.window.isdecimal() or not 0 < int(args.window) <= 3_650:  # noqa: PLR2004
         raise UsageError(f"--window={args.window} is no number of days.", hint="Write window=7.")
     version = resolve(context.registry, args.model_version or CHAMPION)
     if context.storage.size(reference_key(version.number)) is None:
@@ -161,6 +166,7 @@ def _adopt(args: argparse.Namespace, context: Context) -> Outcome:
     days = [
         kept.day(slot, parts, now)
         for slot, parts in slots(log_parts(context.settings, since), by_day).items()
+        if slot <= now.date().isoformat()
     ]
     own = [
         sketch

@@ -24,7 +24,8 @@ from src.monitoring.yardstick import Yardstick, documents, packed, unpacked
 
 YARDSTICK_SHARE = 0.2
 
-_Numbers = list[Annotated[int, Field(ge=0)]]
+TEST_ROWS = "test rows"
+_Numbers = list[Annotated[int, Field(ge=0, lt=2**53)]]
 
 
 class Reference(Record):
@@ -33,8 +34,8 @@ class Reference(Record):
     `digest` is the SHA-256 of the model's description; `of` says in words which reviews were
     counted; `counts` are theirs by measure. Of all labelled test rows: `right` and `positive`, how
     many there were in each bin of the score, and `labelled`, how many fell into it. `words` and
-    `documents` are packed counts of the yardstick's tokens and of the reviews with a token;
-    `sha256` is that of everything else.
+    `documents` are packed counts of the yardstick's tokens and of the reviews with a token, of
+    `documents_of` test rows; `sha256` is that of everything else.
     """
 
     format: Annotated[int, Field(ge=FORMAT, le=FORMAT)] = FORMAT
@@ -48,6 +49,7 @@ class Reference(Record):
     positive: _Numbers
     words: str
     documents: str
+    documents_of: Annotated[int, Field(ge=0)] = 0
     sha256: str = ""
 
     @model_validator(mode="after")
@@ -87,6 +89,11 @@ class Reference(Record):
         return Yardstick(unpacked(self.words))
 
     @property
+    def is_adopted(self) -> bool:
+        """Whether a window of the log stands in the place of the test rows."""
+        return self.of != TEST_ROWS
+
+    @property
     def accuracy(self) -> float:
         """The version's accuracy on its test rows."""
         return sum(self.right) / sum(self.labelled)
@@ -105,7 +112,7 @@ class Reference(Record):
 
     def adopting(self, sketch: Sketch, of: str) -> Self:
         """Return the same with other reviews to compare with; what labels told stays."""
-        return self.model_copy(update={"counts": sketch.lists(), "of": of})
+        return type(self)(**{**self.model_dump(), "counts": sketch.lists(), "of": of})
 
 
 @dataclass
@@ -150,6 +157,7 @@ class ReferenceMaker:
             positive=positive,
             words=packed(self.yardstick.counts),
             documents=packed(words),
+            documents_of=self._sketch.rows,
             **about,
         )
 

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, Template, select_autoescape
 from markupsafe import Markup
 
 from src.monitoring.answer import CheckResult
+from src.monitoring.day import Group
 from src.monitoring.decide import Decision
 from src.monitoring.measures import SCORE
 from src.monitoring.plots import effects_plot, scores_plot, timeline_plot
@@ -44,7 +45,7 @@ def page(result: CheckResult, window: Window, references: Mapping[str, Reference
 
 
 def _part(verdict: VersionVerdict, window: Window, reference: Reference) -> _Part:
-    group = next(g for g in window.groups() if g == (verdict.model_version, verdict.digest))
+    group = Group(verdict.model_version, verdict.digest)
     sketch, nothing = window.sketch(group), Markup()
     drawn = bool(verdict.drift.statistics)
     counts = reference.sketch.counts[SCORE.name], sketch.counts[SCORE.name]

@@ -19,6 +19,9 @@ import numpy.typing as npt
 from src.monitoring.measures import Counts, Measure
 
 DRAWS = 999
+"""Draws, unless the rate of false alarms is so small that more are needed to go below it."""
+
+_MOST = 10**9
 _SAME = 1e-9  # differences below this are rounding
 
 Distance = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.float64]]
@@ -52,14 +55,17 @@ def transport_distance(
     return found
 
 
-def compared(
+def compared(  # noqa: PLR0913, PLR0917 - what is compared, and how
     reference: Counts,
     window: Counts,
     measure: Measure,
     distance: Distance,
     random: np.random.Generator,
+    draws: int = DRAWS,
 ) -> Compared:
     """Compare a window with a reference, each of at least one review, by their counts."""
+    while int(reference.sum()) + int(window.sum()) >= _MOST:  # as far as NumPy can draw
+        reference, window = reference // 2, window // 2
     used = (reference + window) > 0
     pooled, values = (reference + window)[used], measure.values[used]
     rows, others = int(window.sum()), int(reference.sum())
@@ -68,9 +74,18 @@ def compared(
         return distance(windows / rows - (pooled - windows) / others, values)
 
     seen = float(differences(window[used][None, :])[0])
-    drawn = differences(random.multivariate_hypergeometric(pooled, rows, DRAWS, method="marginals"))
+    drawn = differences(random.multivariate_hypergeometric(pooled, rows, draws, method="marginals"))
     as_far = int((drawn >= seen - _SAME).sum())
-    return Compared(seen, (1 + as_far) / (1 + DRAWS))
+    return Compared(seen, (1 + as_far) / (1 + draws))
+
+
+def draws_for(bound: float) -> int:
+    """Return how many draws let a p-value be well below a bound.
+
+    >>> draws_for(0.0055), draws_for(0.0001)
+    (999, 49999)
+    """
+    return max(DRAWS, round(5 / bound) - 1)
 
 
 def holm(

@@ -59,6 +59,7 @@ class Unjudged(Record):
     model_version: str
     digest: str
     n: int
+    labels: int = 0
     why: str
 
 
@@ -105,13 +106,19 @@ def judged(
     """
     labels, aside = joined([*window.earlier, *window.days])
     verdicts, unjudged = [], []
-    for group in window.groups():
+    first = len(window.earlier)
+    told = {group: one.since(first).day.size for group, one in labels.items()}
+    groups = window.groups()
+    groups += sorted(group for group, count in told.items() if count and group not in groups)
+    for group in groups:
         reference = references.get(group.version)
         if reference is None or reference.digest != group.digest:
             why = NO_REFERENCE.format(group.version) if reference is None else OTHER_MODEL
-            n = window.sketch(group).rows
+            n, given = window.sketch(group).rows, told.get(group, 0)
             unjudged.append(
-                Unjudged(model_version=group.version, digest=group.digest, n=n, why=why)
+                Unjudged(
+                    model_version=group.version, digest=group.digest, n=n, labels=given, why=why
+                )
             )
             continue
         verdicts.append(_verdict(window, group, reference, labels.get(group), settings))

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -37,7 +38,8 @@ def test_predictions_and_feedback_are_logged_without_the_text(folder: Path) -> N
     assert ["prediction"] * 3 + ["feedback"] == [row["kind"] for row in rows]
     assert {3} == {row["format"] for row in rows}
     assert [MODEL_ROW] * 3 == [set(row) for row in rows[:3]]
-    assert {"format", "kind", "time", "request_id", "label"} == set(rows[3])
+    assert {"format", "kind", "time", "request_id", "label", "client"} == set(rows[3])
+    assert re.fullmatch(r"client [0-9a-f]{8}", rows[3]["client"])
     assert said["request_id"] == first["request_id"] == rows[3]["request_id"]
     assert [".0", ".2"] == [row["request_id"][-2:] for row in rows[1:3]]
     assert ("champion", "reviews", "1", digest) == tuple(

@@ -28,7 +28,6 @@ from src.model.core.prediction_row import FeedbackRow, decode, encode
 from src.model.core.proxies import keep_near
 from src.model.core.settings import LogSettings, load_settings
 from src.model.core.text import ngrams, tokens
-from src.monitoring.gauges import _HELP
 from tests.conftest import ROOT, training
 
 SHAPE = Shape(12, 3, slope=2.0, intercept=-0.5, band=(0.4, 0.6))
@@ -414,14 +413,3 @@ def test_the_gauges_of_monitoring_are_handed_on(tmp_path: Path) -> None:
 
     assert nothing == other == large
     assert nothing + gauges == both
-
-
-def test_the_monitoring_dashboard_shows_gauges_that_exist() -> None:
-    """Every gauge in Grafana's second dashboard is one that a check writes."""
-    path = ROOT / "docker/grafana/dashboards/monitoring.json"
-    board = json.loads(path.read_text(encoding="utf-8"))
-    shown = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
-    used = set(re.findall(r"\breviews_monitoring_[a-z_]+", shown))
-
-    assert used <= set(_HELP)
-    assert {"reviews_monitoring_drift", "reviews_monitoring_harm"} <= used

@@ -1,5 +1,8 @@
 """The statistics of monitoring: how rare false alarms are, and that what is there is seen."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from src.monitoring.decide import Decision, decide
 from src.monitoring.detector import EDetector, bets
 from src.monitoring.drift import STATISTICS, DriftReport, StatisticRecord
 from src.monitoring.estimate import EstimateReport
+from src.monitoring.gauges import _HELP
 from src.monitoring.harm import HarmReport
 from src.monitoring.measures import ABSTAINED, MEASURES, SCORE, TOKENS, UNKNOWN, Measure
 from src.monitoring.resampling import (
@@ -23,6 +27,7 @@ from src.monitoring.resampling import (
 )
 from src.monitoring.seen import Seen
 from src.monitoring.yardstick import Yardstick, documents, packed, unpacked
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
@@ -195,7 +200,7 @@ STRANGE = EstimateReport(verdict="not_estimable", outside_reference=0, outside=8
     [
         (_drift(), _harm("no"), SURE, "wait", "500 labels show no harm"),
         (_drift("label"), _harm("no"), SURE, "wait", "the label"),
-        (_drift("label"), _harm("unknown"), SURE, "wait", "too few"),
+        (_drift("label"), _harm("unknown"), SURE, "wait", "neither show harm"),
         (_drift("words"), _harm("unknown"), LOW, "investigate", "estimated at 80.0%"),
         (_drift(), _harm("unknown"), LOW, "wait", "Nothing has drifted"),
         (_drift("words"), _harm("unknown"), STRANGE, "investigate", "cannot be estimated"),
@@ -204,7 +209,7 @@ STRANGE = EstimateReport(verdict="not_estimable", outside_reference=0, outside=8
         (_drift("words"), _harm("no"), STRANGE, "wait", "500 labels show no harm"),
         (_drift("words"), _harm("yes"), SURE, "retrain", "the words"),
         (_drift("shape"), _harm("yes"), SURE, "investigate", "only in form"),
-        (_drift(), _harm("yes"), SURE, "investigate", "not at all"),
+        (_drift(), _harm("yes"), SURE, "investigate", "has not changed"),
         (_drift("words"), _harm("yes", 0.8), SURE, "investigate", "80% of them are from key x"),
         (DriftReport(verdict="insufficient_data", n=5, m=9), _harm("no"), None, "wait", "too few"),
         (DriftReport(verdict="insufficient_data", n=5, m=9), _harm("yes"), None, "investigate",
@@ -227,3 +232,14 @@ def test_every_figure_has_a_unit_people_know() -> None:
     """Points, per cent and bits, and a least difference above 0."""
     assert {"points", "per cent", "bits"} == {statistic.unit for statistic in STATISTICS}
     assert all(statistic.minimum > 0 for statistic in STATISTICS)
+
+
+def test_the_monitoring_dashboard_shows_gauges_that_exist() -> None:
+    """Every gauge in Grafana's second dashboard is one that a check writes."""
+    path = ROOT / "docker/grafana/dashboards/monitoring.json"
+    board = json.loads(path.read_text(encoding="utf-8"))
+    shown = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+    used = set(re.findall(r"\breviews_monitoring_[a-z_]+", shown))
+
+    assert used <= set(_HELP)
+    assert {"reviews_monitoring_drift", "reviews_monitoring_harm"} <= used

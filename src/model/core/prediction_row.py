@@ -23,7 +23,7 @@ Role = Literal["champion", "canary", "shadow"]
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, lt=2**62)]
 
 
 class PredictionRow(NamedTuple):

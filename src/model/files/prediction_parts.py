@@ -4,11 +4,13 @@ import gzip
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import obstore
 
+from src.model.core.disk import saying_what_failed
 from src.model.core.errors import DataError, UsageError
 from src.model.core.prediction_row import Row, decode
 from src.model.core.s3 import s3_store, saying_what_s3_said
@@ -43,10 +45,20 @@ class LogPart:
         return self.name[:10]
 
     def lines(self) -> list[bytes]:
-        """Return its lines. Raises DataError where it is damaged."""
+        """Return its lines; none where it has been deleted since it was listed.
+
+        Raises:
+            DataError: it is damaged.
+            StorageError: it cannot be read now.
+        """
         try:
-            return gzip.decompress(self.read()).splitlines()
-        except (OSError, EOFError, zlib.error) as error:
+            with saying_what_failed(self.name):
+                packed = self.read()
+        except FileNotFoundError:
+            return []
+        try:
+            return gzip.decompress(packed).splitlines()
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise DataError(f"{self.name}: {error}") from None
 
 
@@ -93,8 +105,9 @@ def _files(place: str) -> Iterator[LogPart]:
     root = Path(place).expanduser()
     for path in root.glob(f"????-??-??/*{_ENDING}"):
         name = path.relative_to(root).as_posix()
-        if not path.name.startswith("."):
-            yield LogPart(name, path.stat().st_size, path.read_bytes)
+        with suppress(FileNotFoundError):  # deleted by age meanwhile
+            if not path.name.startswith("."):
+                yield LogPart(name, path.stat().st_size, path.read_bytes)
 
 
 def _objects(settings: Settings) -> Iterator[LogPart]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from src.model.core.settings.group import Group, Positive, Share, setting
+from src.model.core.settings.group import Group, Share, setting
 
 
 class MonitoringSettings(Group):
@@ -13,12 +13,14 @@ class MonitoringSettings(Group):
 
     prefix: ClassVar[str] = "REVIEWS_MONITORING_"
 
-    window_days: Positive = setting(7, "Days of the prediction log that a check looks at.")
+    window_days: Annotated[int, Field(ge=1, le=3_650)] = setting(
+        7, "Days of the prediction log that a check looks at."
+    )
     checks_per_year: Annotated[float, Field(gt=0)] = setting(
         365.0, "How often a check runs, for the rate of false alarms a year."
     )
-    drift_rate: Annotated[float, Field(gt=0, lt=1)] = setting(
-        0.05, "Share of checks that may find drift where there is none."
+    drift_rate: Annotated[float, Field(ge=0.001, le=0.5)] = setting(
+        0.05, "Share of checks of a version that may find drift where there is none."
     )
     min_rows: Annotated[int, Field(ge=20)] = setting(
         200, "With fewer predictions in the window nothing is said of drift."
@@ -37,7 +39,7 @@ class MonitoringSettings(Group):
     labels_between_alarms: Annotated[float, Field(ge=100)] = setting(
         100_000.0, "Mean number of labels between false alarms of harm, at least."
     )
-    label_days: Positive = setting(
+    label_days: Annotated[int, Field(ge=1, le=3_650)] = setting(
         90, "Days of labels that are watched, and how much later than its review one may come."
     )
     max_client_share: Share = setting(
