@@ -1,5 +1,6 @@
 """Is the model wrong more often than it was? Told by late labels. Pure."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from src.monitoring.detector import EDetector
 from src.monitoring.labels import Labels
 
 Verdict = Literal["yes", "no", "unknown"]
+_ERRORS = 3.0
 
 
 class HarmReport(Record):
@@ -39,6 +41,11 @@ class HarmReport(Record):
     loudest_share: float = 0.0
 
 
+def _is_low(right: int, count: int, least: float) -> bool:
+    """Say whether so few right answers are more than three standard errors below `least`."""
+    return right / count + _ERRORS * math.sqrt(least * (1 - least) / count) < least
+
+
 def harm(
     labels: Labels | None, first: int, expected: float, settings: MonitoringSettings
 ) -> HarmReport:
@@ -60,7 +67,7 @@ def harm(
     count = int(window.day.size)
     right = int(window.right.sum())
     # No alarm yet, and labels that speak against the version, is no "no".
-    doubtful = count < settings.min_labels or wilson(right, count).high < least
+    doubtful = count < settings.min_labels or _is_low(right, count, least)
     verdict: Verdict = "yes" if alarms else "unknown" if doubtful else "no"
     found = HarmReport(
         verdict=verdict,

@@ -15,7 +15,8 @@ from src.monitoring.detector import EDetector, bets
 from src.monitoring.drift import STATISTICS, DriftReport, StatisticRecord
 from src.monitoring.estimate import EstimateReport
 from src.monitoring.gauges import _HELP
-from src.monitoring.harm import HarmReport
+from src.monitoring.harm import HarmReport, harm
+from src.monitoring.labels import Labels
 from src.monitoring.measures import ABSTAINED, MEASURES, SCORE, TOKENS, UNKNOWN, Measure
 from src.monitoring.resampling import (
     DRAWS,
@@ -243,3 +244,26 @@ def test_the_monitoring_dashboard_shows_gauges_that_exist() -> None:
 
     assert used <= set(_HELP)
     assert {"reviews_monitoring_drift", "reviews_monitoring_harm"} <= used
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "expected"),
+    [
+        (90, 100, "no"),
+        (84, 100, "unknown"),
+        (60, 80, "unknown"),
+        (0, 100, "yes"),
+        (75, 80, "unknown"),
+    ],
+)
+def test_labels_that_speak_against_a_version_are_no_proof_that_it_is_well(
+    right: int, count: int, expected: str
+) -> None:
+    """Without an alarm: too few labels, or far too many wrong ones, leave it open."""
+    said = np.random.default_rng(0).permutation(np.arange(count) < right)
+    labels = Labels(
+        np.zeros(count, np.int64), said, np.ones(count), np.zeros(count, np.int64), [""]
+    )
+    found = harm(labels, 0, 0.925, MonitoringSettings())
+
+    assert expected == found.verdict
