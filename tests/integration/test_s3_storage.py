@@ -102,11 +102,11 @@ def test_a_step_transfers_each_file_once(on_s3: Workspace, s3: S3Server) -> None
     assert 3 * 10 == len(made["batches"])
     assert (3, []) == (len(made["test"]), made["again"])
     assert [] == fetched["ingest"]
-    # Splitting asks whether validation passed these rows.
-    asked_for = ["raw/manifest.json", "raw/train.parquet", "reports/data_quality.manifest.json"]
-    assert asked_for == sorted(fetched["split"])
-    assert ["batches/manifest.json", *batches, "raw/manifest.json"] == sorted(fetched["batches"])
-    assert ["raw/manifest.json", "raw/test.parquet"] == sorted(fetched["test"])
+    # Splitting and preprocessing ask whether validation passed these rows.
+    judged = ["raw/manifest.json", "reports/data_quality.manifest.json"]
+    assert sorted([*judged, "raw/train.parquet"]) == sorted(fetched["split"])
+    assert sorted([*judged, "batches/manifest.json", *batches]) == sorted(fetched["batches"])
+    assert sorted([*judged, "raw/test.parquet"]) == sorted(fetched["test"])
     for name in steps:
         assert len(set(made[name])) == len(made[name]), name
         assert len(set(fetched[name])) == len(fetched[name]), name
