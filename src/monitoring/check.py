@@ -31,6 +31,7 @@ from src.monitoring.kept import (
     REPORT,
     Asked,
     Kept,
+    days_in,
     days_of,
     total_aside,
 )
@@ -60,11 +61,9 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     settings, now = context.settings.monitoring, datetime.now(UTC)
     _refuse_unknown_effects(settings)
     until = _day(args.until) if args.until else now.date()
-    length = args.window or str(settings.window_days)
-    if not length.isdecimal() or not 0 < int(length) <= 3_650:  # noqa: PLR2004
-        raise UsageError(f"--window={length} is no number of days.", hint="Write window=7.")
-    since = until - timedelta(days=int(length) - 1)
-    earliest = until - timedelta(days=max(settings.label_days, int(length)) - 1)
+    length = days_in(args.window) if args.window else settings.window_days
+    since = until - timedelta(days=length - 1)
+    earliest = until - timedelta(days=max(settings.label_days, length) - 1)
     window = Asked(since.isoformat(), until.isoformat(), earliest.isoformat(), now)
     with context.storage.lease("monitoring", wait=30):
         result = checked(context, window)

@@ -9,6 +9,7 @@ import json
 import struct
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -94,15 +95,15 @@ class Day:
         said = np.concatenate([kept, *self._chunks])
         return said[np.argsort(said["id"], kind="stable")]
 
-    def add(self, rows: PartRows, yardsticks: dict[Group, Yardstick]) -> None:
-        """Take the rows of a part."""
+    def add(self, rows: PartRows, yardstick: Callable[[Group], Yardstick | None]) -> None:
+        """Take the rows of a part; `yardstick` returns that of a group."""
         self.aside += rows.aside
         self._told(rows.feedback)
         fresh = self._fresh(rows.predictions) if rows.predictions.height else rows.predictions
         for key, frame in fresh.partition_by("version", "digest", as_dict=True).items():
             group = Group(*map(str, key))
             number = self._number(group)
-            sketch = Sketch.of(_judged(frame, yardsticks.get(group)))
+            sketch = Sketch.of(_judged(frame, yardstick(group)))
             self.sketches[number] = Sketch.sum([self.sketches[number], sketch])
             texts = with_text(frame)
             self.words[number].add(texts["title"].to_list(), texts["message"].to_list())

@@ -3,8 +3,6 @@
 import math
 from typing import Literal
 
-import numpy as np
-
 from src.model.core.records import Record
 from src.model.core.settings import MonitoringSettings
 from src.model.evaluation.intervals import Interval, wilson
@@ -20,7 +18,7 @@ class HarmReport(Record):
     """Whether the accuracy has fallen, and what is known of it in the window.
 
     `labels` came in the window, `watched` in all; `accuracy` with its 95 % interval and
-    `calibration_error` (expected, of 10 bins) are of the window. `alarms` are the labels, counted
+    `calibration_error` (expected, of 15 bins) are of the window. `alarms` are the labels, counted
     from the first one watched, at which the detector gave alarm in the window; `evidence` is where
     it stands now, and an alarm is given at `alarm_at`. `expected` is the accuracy on the test rows
     and `least` what must not be undercut. `loudest` gave most of the window's labels.
@@ -80,7 +78,7 @@ def harm(
     if not count:
         return found
     loudest, share = window.loudest
-    error = expected_calibration_error(window.positive, window.score.astype(np.float64))
+    error = expected_calibration_error(window.positive, window.score)
     measured = {
         "accuracy": round(right / count, 6),
         "interval": wilson(right, count),

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import structlog
 from pydantic import ValidationError
 
-from src.model.core.errors import DataError, ModelError
+from src.model.core.errors import DataError, ModelError, UsageError
 from src.model.core.records import first_problem
 from src.model.files.prediction_parts import LogPart
 from src.model.files.storage import Storage
@@ -24,7 +23,7 @@ from src.monitoring.sketch import Sketch
 from src.monitoring.yardstick import Yardstick, unpacked
 
 FOLDER = "monitoring/"
-_DIGITS = 9
+_DIGITS, _MOST_DAYS = 9, 3_650
 DAMAGED_SKETCH = "damaged sketch, made anew of what the log still has"
 DECISION, REPORT, GAUGES = (
     f"{FOLDER}decision.json", f"{FOLDER}report.html", f"{FOLDER}metrics.prom",
@@ -70,8 +69,19 @@ class Kept:
             self.unusable[version] = error.message
             return None
 
-    def yardsticks(self) -> "Yardsticks":
-        return Yardsticks(self)
+    def yardstick(self, group: Group) -> Yardstick | None:
+        """Return the yardstick of a group, None where it has no reference."""
+        reference = self._of(group)
+        return reference.yardstick if reference else None
+
+    def _of(self, group: Group) -> Reference | None:
+        reference = self.reference(group.version)
+        return reference if reference and reference.digest == group.digest else None
+
+    def _told_by(self, group: Group) -> str:
+        """Return what tells a group's yardstick from others, empty where it has none."""
+        reference = self._of(group)
+        return hashlib.sha256(reference.words.encode()).hexdigest()[:16] if reference else ""
 
     def day(self, slot: str, parts: Iterable[LogPart], now: datetime) -> Day:
         """Return a slot's sketch, with all its parts in it; what is new is read and kept.
@@ -87,11 +97,10 @@ class Kept:
         fresh = [part for name, part in listed.items() if day.parts.get(name) != part.size]
         if not fresh:
             return day
-        yardsticks = self.yardsticks()
         for part in fresh:
-            day.add(read_part(part, now), yardsticks)
+            day.add(read_part(part, now), self.yardstick)
             day.parts[part.name] = part.size
-        day.yardsticks = {name_of(group): yardsticks.digest(group) for group in day.groups}
+        day.yardsticks = {name_of(group): self._told_by(group) for group in day.groups}
         with self.storage.writing(key) as path:
             day.write(path)
         return Day.read(self.storage.path(key))  # what is kept is what is used, now and later
@@ -102,20 +111,18 @@ class Kept:
         The parts that are still there have what was in it; that some may be gone is counted.
         """
         try:
-            day = Day.read(self.storage.path(sketch_key(slot)))
+            return Day.read(self.storage.path(sketch_key(slot)))
         except DataError as error:
             structlog.get_logger().warning("a sketch is made anew", reason=error.message)
             return Day(slot, aside=Counter({DAMAGED_SKETCH: 1}))
-        return day
 
     def _stale(self, day: Day) -> list[int]:
         """Return which groups' texts were held against another yardstick than today's."""
-        yardsticks = self.yardsticks()
         return [
             number
             for number, group in enumerate(day.groups)
             if day.words[number].reviews
-            and day.yardsticks.get(name_of(group), "") != yardsticks.digest(group)
+            and day.yardsticks.get(name_of(group), "") != self._told_by(group)
         ]
 
     def drop_stale(self, day: Day) -> None:
@@ -130,29 +137,6 @@ def name_of(group: Group) -> str:
     return f"{group.version} {group.digest}"
 
 
-class Yardsticks(dict[Group, Yardstick]):
-    """The yardstick of each group whose reference is there."""
-
-    def __init__(self, kept: Kept) -> None:
-        super().__init__()
-        self._kept = kept
-
-    def get(self, group: Group, default: Any = None) -> Any:
-        if group not in self:
-            reference = self._kept.reference(group.version)
-            if reference is None or reference.digest != group.digest:
-                return default
-            self[group] = reference.yardstick
-        return self[group]
-
-    def digest(self, group: Group) -> str:
-        """Return what tells a group's yardstick from others, empty where it has none."""
-        reference = self._kept.reference(group.version)
-        if reference is None or reference.digest != group.digest:
-            return ""
-        return hashlib.sha256(reference.words.encode()).hexdigest()[:16]
-
-
 @dataclass(frozen=True)
 class Asked:
     """A window: its first and last day, the first day whose labels are watched, and now.
@@ -165,6 +149,13 @@ class Asked:
     earliest: str
     now: datetime
     slot: Slot = by_day
+
+
+def days_in(window: str) -> int:
+    """Return how many days a caller's `window` is. Raises UsageError where it is none."""
+    if not window.isdecimal() or not 0 < int(window) <= _MOST_DAYS:
+        raise UsageError(f"--window={window} is no number of days.", hint="Write window=7.")
+    return int(window)
 
 
 def days_of(kept: Kept, parts: Iterable[LogPart], asked: Asked) -> list[Day]:

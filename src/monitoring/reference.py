@@ -30,7 +30,7 @@ from src.model.files.rows import POSITIVE, is_validation
 from src.model.files.tables import read_blocks
 from src.model.tracking.base import Version, resolve
 from src.model.training.inputs import Processed, evaluation_file
-from src.monitoring.kept import Kept, by_day, read_reference, reference_key, slots
+from src.monitoring.kept import Kept, by_day, days_in, read_reference, reference_key, slots
 from src.monitoring.reference_record import (
     TEST_ROWS,
     YARDSTICK_SHARE,
@@ -153,15 +153,14 @@ def _keep(context: Context, version: Version, reference: Reference) -> None:
 
 def _adopt(args: argparse.Namespace, context: Context) -> Outcome:
     """Take a window of the log for the reviews to compare with; what labels told stays."""
-    if not args.window.isdecimal() or not 0 < int(args.window) <= 3_650:  # noqa: PLR2004
-        raise UsageError(f"--window={args.window} is no number of days.", hint="Write window=7.")
+    length = days_in(args.window)
     version = resolve(context.registry, args.model_version or CHAMPION)
     if context.storage.size(reference_key(version.number)) is None:
         msg = f"Version {version.number} has no reference that a window could take the place of."
         raise UsageError(msg, hint="Run make monitoring-reference first.")
     before = read_reference(context.storage, version.number)
     now = datetime.now(UTC)
-    since = (now.date() - timedelta(days=int(args.window) - 1)).isoformat()
+    since = (now.date() - timedelta(days=length - 1)).isoformat()
     kept = Kept(context.storage)
     days = [
         kept.day(slot, parts, now)

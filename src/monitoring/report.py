@@ -17,7 +17,7 @@ from src.monitoring.texts import harm_text
 from src.monitoring.verdict import VersionVerdict, Window
 
 _DRAWN = 4  # versions
-TODO: dict[Decision, str] = {
+NEXT: dict[Decision, str] = {
     "wait": "Nothing is to be done.",
     "retrain": "Train on the next batch and let the gate decide: make model-pipeline-train.",
     "route": "Send such reviews to people, or to a model that reads them.",
@@ -41,7 +41,7 @@ def page(result: CheckResult, window: Window, references: Mapping[str, Reference
         _part(verdict, window, references[verdict.model_version])
         for verdict in result.versions[:_DRAWN]
     ]
-    return _template().render(result=result, parts=parts, todo=TODO[result.decision])
+    return _template().render(result=result, parts=parts, todo=NEXT[result.decision])
 
 
 def _part(verdict: VersionVerdict, window: Window, reference: Reference) -> _Part:
