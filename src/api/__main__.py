@@ -184,9 +184,10 @@ def _bound(host: str, port: int) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         msg = f"{host}:{port} cannot be listened on: {error.strerror or error}."
-        raise UsageError(
-            msg, hint="Choose another with REVIEWS_API_PORT and REVIEWS_API_HOST."
-        ) from error
+        hint = (
+            "Choose another: make api-run API_PORT=8010, or REVIEWS_API_PORT and REVIEWS_API_HOST."
+        )
+        raise UsageError(msg, hint=hint) from error
     listening.set_inheritable(True)
     return listening
 

@@ -18,7 +18,7 @@ from src.api.model_cache import ModelCache
 from src.api.model_store import ModelSlot
 from src.api.page import mount_page
 from src.api.prediction_log import PredictionLog, open_sink
-from src.api.problems import Problem, described, problem_response, sentence
+from src.api.problems import Problem, described, http_problem, problem_response, sentence
 from src.api.rate_limit import RateLimit, open_buckets
 from src.api.remembered import open_memory
 from src.api.routes import router
@@ -129,7 +129,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    problem = Problem(error.status_code, str(error.detail), headers=error.headers)
+    problem = http_problem(error.status_code, str(error.detail), error.headers)
     return problem_response(problem, _request_id(request))
 
 

@@ -55,6 +55,8 @@ def _show(args: argparse.Namespace, key: str) -> int:
     review = {"title": _as_text(args.title), "message": _as_text(args.message)}
     if args.json or not sys.stdout.isatty():
         answer = asked(address, review, key, explain=False)
+        if not answer.headers.get("content-type", "").endswith("json"):
+            said(answer)  # of another program: refused
         sys.stdout.write(answer.text + "\n")
         return 0 if answer.is_success else UsageError.exit_code
     sys.stdout.write(answer_text(said(asked(address, review, key, explain=True))) + "\n")
@@ -86,7 +88,7 @@ def said(answer: httpx.Response) -> dict[str, Any]:
             return body
         detail = str(body["detail"])
     except (ValueError, KeyError, TypeError):
-        detail = f"The answer has status {answer.status_code} and is none of this API."
+        detail = f"What answers there is not this API (status {answer.status_code})."
     hint = (
         "Set API_KEY=…; make api-key name=… makes one." if answer.status_code == _KEY_NEEDED else ""
     )

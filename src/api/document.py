@@ -30,20 +30,23 @@ _EITHER: list[dict[str, list[str]]] = [{name: []} for name in _KEYS]
 def documented(app: FastAPI, *, keys: bool) -> Callable[[], dict[str, Any]]:
     """Return what makes the application's document, once.
 
-    Endpoints below `/api/` but the health ask for a key where the service has `keys`; where it has
-    none, a key may be sent and is not looked at.
+    Endpoints below `/api/` but the health ask for a key where the service has `keys`.
     """
     made = app.openapi
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             body = made()
-            body.setdefault("components", {})["securitySchemes"] = _KEYS
-            asked = _EITHER if keys else [*_EITHER, {}]
-            for path, operations in body["paths"].items():
-                for operation in operations.values():
-                    if path.startswith("/api/") and "health" not in operation["tags"]:
-                        operation["security"] = asked
+            if keys:
+                _ask_for_keys(body)
         return app.openapi_schema or {}
 
     return document
+
+
+def _ask_for_keys(body: dict[str, Any]) -> None:
+    body.setdefault("components", {})["securitySchemes"] = _KEYS
+    for path, operations in body["paths"].items():
+        for operation in operations.values():
+            if path.startswith("/api/") and "health" not in operation["tags"]:
+                operation["security"] = _EITHER

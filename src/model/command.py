@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
@@ -62,6 +62,14 @@ class Outcome:
 Run = Callable[[argparse.Namespace, Context], Outcome]
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses words as every other wrong input is refused, without its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        said = message.removeprefix("argument ")
+        raise UsageError(f"{said}.", hint=f"{self.prog} --help says what is taken.")
+
+
 def parser_for(
     module_doc: str | None, name: str, package: str = "src.model"
 ) -> argparse.ArgumentParser:
@@ -69,7 +77,7 @@ def parser_for(
 
     Its description is the module's docstring.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"python -m {package}.{name}",
         description=(module_doc or "").strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -96,13 +104,13 @@ def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None =
     hide(word for word in words if "://" in word)
     hide_environment(os.environ)
     with redirect_stderr(stream_without_secrets(sys.stderr)):
-        args = parser.parse_args(words)
         try:
+            args = parser.parse_args(words)
             return _answered(parser.prog.rsplit(".", 1)[-1], run, args)
         except ReviewsError as error:
-            if args.debug:
+            if "--debug" in words:
                 traceback.print_exc()
-            return _report(error, as_json=args.json)
+            return _report(error, as_json="--json" in words)
         except KeyboardInterrupt as stopped:
             sys.stderr.write(
                 "Stopped. Nothing half-written remains; the same command starts again.\n"

@@ -170,13 +170,14 @@ def test_columns_of_other_names_are_chosen(page: Page, tmp_path: Path) -> None:
     assert ["headline", "body"] == [
         page.locator(f"#{name}column option:checked").inner_text() for name in ("title", "text")
     ]
-    assert "1\tGreat\tI love it" in page.inner_text("#firstrows")
+    assert "1\t5\tGreat\tI love it\tx" in page.inner_text("#firstrows")
+    assert page.is_checked("#hasheader")
     page.select_option("#titlecolumn", label="none")
     page.select_option("#textcolumn", label="none")
     assert page.locator("#start").is_disabled()
     assert "Choose which column holds the reviews" in page.inner_text("#fileproblem")
     page.select_option("#textcolumn", label="note")
-    assert "1\t\tx" in page.inner_text("#firstrows")
+    assert ["x", "y"] == page.locator("#firstrows .chosen").all_inner_texts()
     page.select_option("#textcolumn", label="body")
     page.click("#start")
     page.wait_for_selector("#download:not([hidden])")
@@ -194,6 +195,31 @@ def test_columns_of_other_names_are_chosen(page: Page, tmp_path: Path) -> None:
     assert "The file has no rows below its header." == page.inner_text("#fileproblem")
 
 
+def test_a_file_without_a_header_is_judged_whole(page: Page, tmp_path: Path) -> None:
+    """Its first line is a row: guessed, shown, and to be set right by hand."""
+    source = tmp_path / "in.csv"
+    source.write_text('"2","Great","I love it."\n"1","Bad","It broke after a week."\n')
+    page.set_input_files("#file", source)
+    page.wait_for_selector("#preview:not([hidden])")
+    assert not page.is_checked("#hasheader")
+    assert "1\t2\tGreat\tI love it." in page.inner_text("#firstrows")
+    page.check("#hasheader")
+    assert "Judge 1 row" == page.inner_text("#start")
+    page.uncheck("#hasheader")
+    page.select_option("#titlecolumn", label="column 2")
+    page.select_option("#textcolumn", label="column 3")
+    assert "Judge 2 rows" == page.inner_text("#start")
+    page.click("#start")
+    page.wait_for_selector("#download:not([hidden])")
+    with page.expect_download() as download:
+        page.click("#download")
+    download.value.save_as(tmp_path / "out.csv")
+    head, first, _ = (tmp_path / "out.csv").read_text().splitlines()
+    assert "column_1,column_2,column_3,label,probability,abstained,model_version,error" == head
+    assert first.startswith("2,Great,I love it.,")
+    assert [] == _faults(page)
+
+
 def test_a_person_says_what_it_really_is(page: Page) -> None:
     """Both labels can be said of an answer; it is taken down, and said to be."""
     page.fill("#message", "I love it")
@@ -203,6 +229,7 @@ def test_a_person_says_what_it_really_is(page: Page) -> None:
         page.click("#feedback button[data-label=negative]")
     assert answer.value.json()["known"] is True
     page.locator("#thanks", has_text="thank you").wait_for()
+    assert 1 == page.locator("#feedback [aria-pressed=true]").count()
 
 
 def test_another_language_is_said(page: Page) -> None:
@@ -227,7 +254,10 @@ def test_too_many_requests_are_forgotten(page: Page) -> None:
 
 
 def test_the_reference_asks_nobody_else(browser: Browser, api: Api) -> None:
-    """Every endpoint is on it, can be tried, and asks for a key; no request leaves the service."""
+    """Every endpoint is on it and can be tried; no request leaves the service.
+
+    No padlock where no key is asked for.
+    """
     opened = browser.new_page()
     asked: list[str] = []
     complaints: list[str] = []
@@ -241,7 +271,7 @@ def test_the_reference_asks_nobody_else(browser: Browser, api: Api) -> None:
     for path in ("predict", "predict/batch", "feedback", "model", "health"):
         assert f"/api/v1/{path}" in shown
     assert "Judge one review" in shown
-    assert "Authorize" in shown
+    assert "Authorize" not in shown
     opened.click("text=Judge one review")
     opened.click("text=Try it out")
     with opened.expect_response("**/api/v1/predict*") as answer:

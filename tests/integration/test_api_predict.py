@@ -52,7 +52,7 @@ def test_a_batch_keeps_its_order_and_a_bad_review_fails_alone(api: Api) -> None:
 
     assert (300, 2) == (len(body["results"]), body["failed"])
     assert "both empty" in body["results"][7]["error"]
-    assert "valid dictionary" in body["results"][8]["error"]
+    assert "It must be a JSON object." in body["results"][8]["error"]
     assert expected == [result.get("probability") for result in body["results"]]
     assert single["probability"] == body["results"][299]["probability"]
     assert [single["model"]] == body["models"]
@@ -74,19 +74,20 @@ def test_a_batch_of_bad_reviews_names_no_model(api: Api) -> None:
         (b'{"title": "", "message": " "}', "application/json", 422, "both empty: write something"),
         (b'{"title": "x", "stars": 5}', "application/json", 422, "A review has title and message"),
         (b'{"title": ', "application/json", 422, "The body is no JSON"),
-        (b'{"title": 5}', "application/json", 422, "title: Input should be a valid string"),
+        (b'{"title": 5}', "application/json", 422, "title: must be text"),
         (b"[" * 100_000, "application/json", (400, 422), ""),
         (b'{"title": "\xff"}', "application/json", (400, 422), ""),
         (b'{"title": "\\ud800"}', "application/json", 422, ""),
         (b"title=x", "application/x-www-form-urlencoded", 415, "must be application/json"),
         (b'{"title": "x"}', "", 415, "of no stated type"),
-        (b"", "application/json", 422, ""),
+        (b"", "application/json", 422, "The body is empty. A review has title and message"),
+        (b"[]", "application/json", 422, "It must be a JSON object. A review has title"),
         (b'{"message": "' + b"x " * 3_000_000 + b'"}', "application/json", 413, "larger than"),
         (
             b'{"message": "' + b"word " * 100_000 + b'"}',
             "application/json",
             422,
-            "at most 50000 characters",
+            "is longer than 50,000 characters",
         ),
         (b'{"title": "\\u0000", "message": "a\\u0000b"}', "application/json", 200, ""),
         (

@@ -195,7 +195,7 @@ def test_unknown_labels_are_named(workspace: Workspace) -> None:
     said = workspace.run("data.ingest", "--source", "reviews.csv", "--force").out
 
     assert {"maybe": 3, "a longer text": 1} == answer["unknown_labels"]
-    assert "no meaning is set for the label maybe (3 rows), a longer text (1 rows)" in said
+    assert "no meaning is set for the label maybe (3 rows), a longer text (1 row)" in said
 
 
 def test_an_index_column_of_pandas_is_a_column(workspace: Workspace) -> None:

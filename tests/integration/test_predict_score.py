@@ -41,6 +41,22 @@ INPUTS = {
 }
 
 
+def test_scoring_the_files_of_the_data_set(champion: Workspace) -> None:
+    """Label, title and text without a header; another file without one is told what it lacks."""
+    Path("in.csv").write_text('"2","Great","I love it"\n"1","Bad","It broke"\n', encoding="utf-8")
+    Path("two.csv").write_text('"Great","I love it"\n"Bad","It broke"\n', encoding="utf-8")
+
+    scored = champion.run("pipeline.score", "in.csv", "out.csv")
+    refused = champion.run("pipeline.score", "two.csv", "no.csv")
+
+    lines = Path("out.csv").read_text(encoding="utf-8").splitlines()
+    assert "there is no header: its columns are polarity, title, text" in scored.out
+    assert lines[0].startswith("polarity,title,text,label,")
+    assert ["2,Great,I love it", "1,Bad,It broke"] == [line.rsplit(",", 4)[0] for line in lines[1:]]
+    assert 3 == refused.code
+    assert "a first line such as title,text" in refused.err
+
+
 @pytest.mark.parametrize("source", [*INPUTS, "in.parquet"])
 @pytest.mark.parametrize("target", ["out.csv", "out.jsonl", "out.parquet"])
 def test_scoring_keeps_rows_and_order(champion: Workspace, source: str, target: str) -> None:

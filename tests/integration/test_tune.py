@@ -110,6 +110,8 @@ def test_a_damaged_result_is_refused(small: Workspace, content: str, said: str) 
             "cannot be used",
         ),
         ({"REVIEWS_TUNE_STORAGE": "banana"}, ("--batches", "0 1"), 5, "cannot be used"),
+        ({}, ("--batches", "0", "--trials", "0"), 2, "--trials=0 is no number of trials"),
+        ({}, ("--batches", "0", "--banana"), 2, "--help says what is taken"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused(
@@ -117,7 +119,7 @@ def test_what_cannot_be_tuned_is_refused(
 ) -> None:
     """Another learner, and a store that is not there."""
     small.set(**variables)
-    refused = small.run("pipeline.tune", *words, "--trials", "1")
+    refused = small.run("pipeline.tune", "--trials", "1", *words)
 
     assert code == refused.code
     assert said in refused.err

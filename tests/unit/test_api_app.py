@@ -221,13 +221,15 @@ def test_below_a_path_that_a_proxy_leaves_on(folder: Path) -> None:
         let_in = client.post(
             "/our/reviews/api/v1/predict", json=REVIEW, headers={"x-api-key": "secret"}
         )
-        servers = client.get("/our/reviews/openapi.json").json()["servers"]
+        document = client.get("/our/reviews/openapi.json").json()
+        servers = document["servers"]
 
     assert len(links) >= 2
     assert {200} == set(found.values()), found
     assert [401, 401] == refused[:2]
     assert set(refused[2:]) <= {401, 404, 405}
     assert let_in.is_success
+    assert {"bearer", "header"} == set(document["components"]["securitySchemes"])
     assert [{"url": "/our/reviews"}] == servers
 
 

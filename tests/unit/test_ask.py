@@ -59,9 +59,9 @@ def test_an_answer_can_be_read() -> None:
     [
         (httpx.Response(401, json={"detail": "An API key is needed"}), "key is needed", "api-key"),
         (httpx.Response(422, json={"detail": "title: too long"}), "title: too long", "docs/api"),
-        (httpx.Response(502, text="<html>"), "has status 502", "docs/api"),
-        (httpx.Response(200, text="hello"), "has status 200", "docs/api"),
-        (httpx.Response(500, json=[1]), "has status 500", "docs/api"),
+        (httpx.Response(502, text="<html>"), "status 502", "docs/api"),
+        (httpx.Response(200, text="hello"), "status 200", "docs/api"),
+        (httpx.Response(500, json=[1]), "status 500", "docs/api"),
     ],
 )
 def test_a_refusal_is_a_sentence(answer: httpx.Response, told: str, hint: str) -> None:

@@ -80,7 +80,7 @@ def test_the_card_has_the_headings_and_the_figures() -> None:
         h for h in re.findall(r"^## (.+)$", text, re.MULTILINE) if h != "Footprint"
     ]
     assert "| accuracy | 0.9000 | 0.8800 to 0.9200 |" in text
-    assert "| ece | 0.0100 |  |" in text
+    assert "| expected calibration error | 0.0100 |  |" in text
     assert "too few to judge" in text
     assert "Weak here: sarcasm, 1 of 6 cases." in text
     assert "plain praise, 15" not in text.split("## Caveats")[1]

@@ -25,7 +25,7 @@ _REFERENCE_POLICY = (
 """Swagger UI sets styles and draws pictures from data; it, too, loads nothing from elsewhere."""
 
 EXAMPLES = (
-    ("Love it", "Works perfectly and looks great. My daughter uses it every day!"),
+    ("Love it", "Works perfectly and looks great. My daughter loves it, highly recommended!"),
     ("Broke in a day", "Total waste of money; the handle came off in my hand."),
     ("Not bad at all", "I wanted to hate it, but it turned out to be very good."),
     ("Hmm", "The box is nice and it arrived early. It does not work, though."),

@@ -151,5 +151,7 @@ def refuse_replacing(storage: Storage) -> None:
         place = f"{storage.root}/{ARRIVALS}"
         count = f"{len(held)} arrival{'s' * (len(held) > 1)}"
         msg = f"{place} holds {count}, added to the rows that this would replace."
-        hint = f"To add reviews: append=1. To begin afresh: delete {place} first."
+        hint = (
+            f"To add reviews: append=1. To begin afresh: make clean-data, or delete {place} alone."
+        )
         raise UsageError(msg, hint=hint)

@@ -145,8 +145,8 @@ def summary(head: str, counts: IngestCounts, place: str, quarantine: str) -> str
     >>> print(summary("Ingested: reviews.csv", counts, "data/raw", "data/raw/quarantine.parquet"))
     Ingested: reviews.csv
       10 train and 1 test rows in data/raw
-      1 rows quarantined, invalid_label
-      no meaning is set for the label 0 (1 rows)
+      1 row quarantined, invalid_label
+      no meaning is set for the label 0 (1 row)
       each with its reason in data/raw/quarantine.parquet
     """
     lines = [head, f"  {counts.train:,} train and {counts.test:,} test rows in {place}"]
@@ -154,7 +154,7 @@ def summary(head: str, counts: IngestCounts, place: str, quarantine: str) -> str
         lines.append(f"  {counts.already_there:,} rows were there already and are left out")
     for reason, count in counts.quarantined.items():
         what = "dropped by the label mapping" if reason == DROPPED else f"quarantined, {reason}"
-        lines.append(f"  {count:,} rows {what}")
+        lines.append(f"  {count:,} row{'s' * (count != 1)} {what}")
     if counts.unknown_labels:
         lines.append(f"  no meaning is set for the label {counted(counts.unknown_labels)}")
     if counts.quarantined:

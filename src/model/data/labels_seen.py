@@ -90,10 +90,13 @@ def better_reading(seen: Mapping[str, int], mapping: Mapping[str, str]) -> str |
 def counted(labels: Mapping[str, int]) -> str:
     """Return labels as people read them.
 
-    >>> counted({"0": 1203, "": 2})
-    '0 (1,203 rows), nothing (2 rows)'
+    >>> counted({"0": 1203, "": 1})
+    '0 (1,203 rows), nothing (1 row)'
     """
-    return ", ".join(f"{label or 'nothing'} ({count:,} rows)" for label, count in labels.items())
+    return ", ".join(
+        f"{label or 'nothing'} ({count:,} row{'s' * (count != 1)})"
+        for label, count in labels.items()
+    )
 
 
 def _said(mapping: Mapping[str, str]) -> str:

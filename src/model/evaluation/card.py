@@ -20,6 +20,15 @@ from src.model.evaluation.intervals import Interval
 from src.model.evaluation.slices import Slice
 
 _WEAKEST = 3
+_FIGURES = {
+    "roc_auc": "area under the ROC curve",
+    "pr_auc": "area under the precision-recall curve",
+    "log_loss": "log loss, nats",
+    "brier": "Brier score",
+    "ece": "expected calibration error",
+    "coverage": "share decided",
+    "accuracy_decided": "accuracy where decided",
+}
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 _H2 = re.compile(r"<h2>(.*?)</h2>")
 _STYLE = """
@@ -105,7 +114,7 @@ def _rendered(template: str, facts: CardFacts) -> str:
         # Markdown: what comes from outside goes through `cell`, and the page takes no HTML.
         autoescape=False,  # noqa: S701
     )
-    environment.filters |= {"cell": _cell, "slug": _slug}
+    environment.filters |= {"cell": _cell, "slug": _slug, "figure_name": _figure_name}
     source = (Path(__file__).parent / "model_card.md.jinja").read_text(encoding="utf-8")
     failing = sorted((r for r in facts.rates if r.share < 1), key=lambda rate: rate.share)
     return environment.get_template(template).render(
@@ -127,6 +136,19 @@ def _cell(value: object) -> str:
     """Return a value as Markdown that stays text and inside its table cell."""
     text = " ".join(str(value).split())
     return "".join("\\" + c if c in "\\`*_{}[]<>()#+!|~" else c for c in text)
+
+
+def _figure_name(figure: str) -> str:
+    """Return a figure as people call it.
+
+    >>> _figure_name("f1_macro"), _figure_name("precision_negative"), _figure_name("brier")
+    ('F1, mean of both labels', 'precision, negative', 'Brier score')
+    """
+    kind, _, label = figure.partition("_")
+    if figure in _FIGURES or kind not in {"precision", "recall", "f1"}:
+        return _FIGURES.get(figure, figure.replace("_", " "))
+    of = "mean of both labels" if label == "macro" else label
+    return f"{'F1' if kind == 'f1' else kind}, {of}"
 
 
 def _slug(heading: str) -> str:

@@ -46,7 +46,10 @@ class Columns:
         title, text = (_one_of(names, frame.columns, place) for names in (titles, texts))
         if title is None and text is None:
             msg = f"{place} has no column title, text or message{_others(frame.columns, place)}."
-            hint = "Name them so, or name yours in REVIEWS_COLUMN_TITLE and REVIEWS_COLUMN_TEXT."
+            hint = (
+                "Name them so, or name yours in REVIEWS_COLUMN_TITLE and REVIEWS_COLUMN_TEXT. "
+                "A file without a header needs one: a first line such as title,text."
+            )
             raise DataError(msg, hint=hint)
         for name in (title, text):
             kind = frame.schema[name] if name else pl.String()
@@ -80,6 +83,18 @@ class Columns:
                 "but in a later one."
             )
             raise DataError(msg, hint="Give every object the same keys, empty where unknown.")
+
+
+def lacks_header(given: Sequence[str], place: Path, source: SourceSettings) -> bool:
+    """Say whether a CSV's first line is a row already: a label that is set, and what follows it.
+
+    The files of Kaggle's data set are so: `"2","Great","I love it"`.
+    """
+    return (
+        format_of(place.name) == ".csv"
+        and len(given) == len(source.columns)
+        and given[0].strip() in source.labels
+    )
 
 
 def _one_of(names: Sequence[str], columns: Sequence[str], place: Path) -> str | None:

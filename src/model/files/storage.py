@@ -6,7 +6,7 @@ slashes.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -96,8 +96,15 @@ class LocalStorage:
     @contextmanager
     def writing(self, key: str) -> Iterator[Path]:
         path = self._root / key
-        with saying_what_failed(path), atomic_write(path) as aside:
-            yield aside
+        begun = not path.parent.exists()
+        try:
+            with saying_what_failed(path), atomic_write(path) as aside:
+                yield aside
+        except BaseException:
+            if begun:  # nothing came of it, not even a folder
+                with suppress(OSError):
+                    path.parent.rmdir()
+            raise
 
     def remove(self, key: str) -> None:
         path = self._root / key

@@ -31,7 +31,7 @@ from src.model.pipeline.run import PipelineResult, run_pipeline
 SOURCE = "synthetic:20000@7"
 _REAL = ("  make demo DATA=path/to/amazon-reviews.zip", "      the same on real reviews")
 REVIEWS = (
-    ("Love it", "Works perfectly and looks great. My daughter uses it every day!"),
+    ("Love it", "Works perfectly and looks great. My daughter loves it, highly recommended!"),
     (
         "Broke in a day",
         'Total waste of money; the "strong" handle came off in my hand. $25 for garbage.',

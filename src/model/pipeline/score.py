@@ -1,7 +1,8 @@
 """Score: a table of reviews -> the same rows in the same order, with label and probability.
 
-They get the column model_version too. IN is csv (with a header), jsonl or parquet, also gzipped;
-its columns are title and text, or message for the text. OUT's ending names the format. Rows that
+They get the column model_version too. IN is csv, jsonl or parquet, also gzipped; its columns are
+title and text, or message for the text. A csv has a header, unless its columns are label, title and
+text, as those of the data set. OUT's ending names the format. Rows that
 cannot be read are written to OUT.rejected.jsonl with a reason.
 """
 
@@ -28,7 +29,7 @@ from src.model.core.served_model import ServedModel
 from src.model.files.csv_records import Reject
 from src.model.files.lease import machine_lock
 from src.model.files.readers import Block, read_table, table_at
-from src.model.files.review_columns import ADDED, Columns, refuse_taken
+from src.model.files.review_columns import ADDED, Columns, lacks_header, refuse_taken
 from src.model.files.storage import LocalStorage
 from src.model.files.writers import format_of, frame_writer
 from src.model.tracking.base import resolve
@@ -71,7 +72,12 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     ending = _refuse_odd_paths(args.input, args.output)
     first = next(read_table(table_at(args.input), (), as_text=False))
-    columns = Columns.of(first.rows, args.input, context.settings.source)
+    source = context.settings.source
+    bare = lacks_header(first.rows.columns, args.input, source)
+    if bare:
+        first = next(read_table(table_at(args.input), source.columns, as_text=False))
+    columns = Columns.of(first.rows, args.input, source)
+    expected = source.columns if bare else columns.needed
     version = resolve(context.registry, args.model_version)
     model = load_model(context.registry.fetch(version))
     given = first.rows.head(0).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
@@ -88,7 +94,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         context.progress("Scoring") as advance,
     ):
         rows = abstained = 0
-        for block in read_table(table_at(args.input), columns.needed, as_text=False):
+        for block in read_table(table_at(args.input), expected, as_text=False):
             columns.refuse_late(set(block.ignored) - set(first.ignored), args.input)
             frame = scored(block, columns, model, version.number)
             writer.write(frame, _with_scores(block, frame, args.input))
@@ -114,6 +120,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     )
     text = f"Scored: {rows:,} rows with version {version.number} into {args.output}"
     text += f"\n  {columns.used}"
+    text += f"\n  there is no header: its columns are {', '.join(source.columns)}" if bare else ""
     if abstained:
         text += f"\n  {abstained / rows:.1%} of them are too close to call: column abstained"
     if lost:

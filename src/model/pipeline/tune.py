@@ -41,16 +41,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--batches", required=True, nargs="+", metavar="K", help='"0 1 2", 0,1,2, 0-4 or all'
     )
-    parser.add_argument(
-        "--trials", type=_positive, default=20, help="trials of the whole search (default: 20)"
-    )
+    parser.add_argument("--trials", default="20", help="trials of the whole search (default: 20)")
     return parser
 
 
 def _positive(word: str) -> int:
     if not word.isdecimal() or not int(word):
-        msg = f"{word!r} is no number of trials"
-        raise argparse.ArgumentTypeError(msg)
+        msg = f"--trials={word} is no number of trials."
+        raise UsageError(msg, hint="Write trials=20; all trials of the search are counted.")
     return int(word)
 
 
@@ -71,7 +69,7 @@ class TuneResult(Result):
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     settings = context.settings
-    learner = make_learner(settings)
+    learner, trials = make_learner(settings), _positive(args.trials)
     if not learner.search:
         msg = f"The learner {learner.name} has no parameters to search."
         raise UsageError(msg, hint="Leave REVIEWS_LEARNER out.")
@@ -90,13 +88,13 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         batches = " ".join(map(str, numbers))
         tags = {"step": "tune", "study": study.study_name}
         with context.tracker.start(f"tune {learner.name} {batches}", tags) as parent:
-            parent.params({"learner": learner.name, "batches": batches, "trials": args.trials})
+            parent.params({"learner": learner.name, "batches": batches, "trials": trials})
             parent.inputs([file.data_set(context.storage, "training") for file in files])
             with context.progress("Tuning") as advance:
-                advance(done, args.trials)
-                for _ in range(args.trials - done):
+                advance(done, trials)
+                for _ in range(trials - done):
                     _one_trial(study, learner, context, paths, validation)
-                    advance(1, args.trials)
+                    advance(1, trials)
             best = _write_best(study, learner, context, parent)
     first = next(trial for trial in study.trials if trial.value is not None)
     result = TuneResult(
@@ -126,8 +124,13 @@ def search_text(
         f"  log loss {result.log_loss:.4f}, in the first trial {first[1]:.4f}",
     ]
     if result.trial == first[0]:
-        more = f"make model-tune batches={batches} trials={2 * result.trials}"
-        lines.append(f"  nothing better than the settings as they were, so far; {more}")
+        lines.append(
+            "  nothing better than the settings as they were, so far: training stays as it is"
+        )
+        lines.append(
+            f"  to search on: make model-tune batches={batches} trials={2 * result.trials}"
+        )
+        return "\n".join(lines)
     lines += [f"  {name} = {value}" for name, value in result.settings.items()]
     lines.append(f"  in {place}; train uses them where no setting says otherwise:")
     lines.append(f"  make model-pipeline-train batches={batches}")

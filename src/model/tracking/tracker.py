@@ -91,7 +91,8 @@ class MlflowRun:
     def link(self, artifact: str) -> str:
         with saying_what_failed():
             experiment = self._client.get_run(self.id).info.experiment_id
-        return f"#/experiments/{experiment}/runs/{self.id}/artifacts/{artifact}"
+        place = f"#/experiments/{experiment}/runs/{self.id}/artifacts/{artifact}"
+        return f"{place}?workflowType=machine_learning"
 
 
 _COMPLETE_TAG = "manifest_sha256"

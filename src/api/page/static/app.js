@@ -56,6 +56,7 @@ function show(found) {
   $("hints").hidden = !hints.length;
   judged = found.request_id;
   $("thanks").textContent = "";
+  press(null);
   const { title, message, contributions } = found.explanation;
   $("words").replaceChildren(marked("title", title, contributions), marked("message", message, contributions));
   $("parts").replaceChildren(...contributions.slice(0, SHOWN).map(({ ngram, weight }) => {
@@ -66,9 +67,13 @@ function show(found) {
   $("result").hidden = false;
 }
 
+const press = (label) => document.querySelectorAll("#feedback button")
+  .forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.label === label)));
+
 async function tell(label) {
   try {
     const said = await ask("api/v1/feedback", { request_id: judged, label });
+    press(label);
     $("thanks").textContent = said.known ? "Written down, thank you." : "Written down, but the service no longer knows this prediction.";
   } catch (error) { $("thanks").textContent = error.message; }
 }

@@ -4,6 +4,8 @@
 const ROWS = 500, FIRST = 5, SHOWN_ERRORS = 5, CUT = 160;
 const TITLES = ["title", "headline", "summary", "subject", "titulo", "título"];
 const TEXTS = ["text", "message", "review", "body", "content", "reviewtext", "review text", "comment", "texto"];
+const LABELS = ["label", "polarity", "stars", "rating", "score", "sentiment"];
+const NAME_LENGTH = 40;
 const ADDED = ["label", "probability", "abstained", "model_version", "error"];
 let table = null, going = false;
 
@@ -44,9 +46,25 @@ async function open(file) {
   for (const id of ["preview", "batch"]) $(id).hidden = true;
   let text;
   try { text = (await file.text()).replace(/^\uFEFF/, ""); } catch { refuse("The file cannot be read."); return; }
-  const separator = separatorOf(text), [head = [], ...rows] = parseCsv(text, separator);
-  if (!rows.length) { refuse("The file has no rows below its header."); return; }
-  table = { name: file.name, separator, head, rows };
+  const separator = separatorOf(text), lines = parseCsv(text, separator);
+  if (!lines.length) { refuse("The file is empty."); return; }
+  table = { name: file.name, separator, lines };
+  $("hasheader").checked = looksLikeNames(lines[0]);
+  arrange();
+}
+
+// One usual name is enough; without any, short cells that are no numbers may well be names.
+function looksLikeNames(cells) {
+  const plain = cells.map((cell) => cell.trim().toLowerCase());
+  if (plain.some((cell) => [...TITLES, ...TEXTS, ...LABELS].includes(cell))) return true;
+  return table.lines.length > 1 && plain.every((cell) => cell.length < NAME_LENGTH && !/[.!?]|^[\d.,]*$/.test(cell));
+}
+
+// What the lines are, now that it is known, or was said, whether the first holds the names.
+function arrange() {
+  const named = $("hasheader").checked, [first] = table.lines;
+  const head = named ? first : first.map((_, place) => `column ${place + 1}`);
+  table = { ...table, head, named, rows: named ? table.lines.slice(1) : table.lines };
   const at = (names) => head.findIndex((h) => names.includes(h.trim().toLowerCase()));
   choices($("titlecolumn"), head, at(TITLES));
   choices($("textcolumn"), head, at(TEXTS));
@@ -65,15 +83,24 @@ const reviewOf = (row, [title, text]) => ({ title: row[title] ?? "", message: ro
 
 function preview() {
   const chosen = columns();
+  $("firsthead").replaceChildren(...["row", ...table.head].map((name, place) => {
+    const cell = made("th", name.trim() || `column ${place}`);
+    cell.scope = "col";
+    return cell;
+  }));
   $("firstrows").replaceChildren(...table.rows.slice(0, FIRST).map((row, number) => {
-    const { title, message } = reviewOf(row, chosen), line = document.createElement("tr");
-    for (const text of [number + 1, title, message]) line.append(made("td", String(text).slice(0, CUT)));
+    const line = document.createElement("tr");
+    line.append(made("td", String(number + 1)), ...table.head.map((_, place) => {
+      const cell = made("td", (row[place] ?? "").slice(0, CUT));
+      cell.className = chosen.includes(String(place)) ? "chosen" : "quiet";
+      return cell;
+    }));
     return line;
   }));
   const some = chosen.some((place) => place >= 0);
   $("start").textContent = `Judge ${counted(table.rows.length, "row")}`;
-  $("start").disabled = !some;
-  refuse(some ? "" : `Choose which column holds the reviews: ${table.head.join(", ")}.`);
+  $("start").disabled = !some || !table.rows.length;
+  refuse(!table.rows.length ? "The file has no rows below its header." : some ? "" : "Choose which column holds the reviews.");
 }
 
 // Waits as long as it was asked to, or until somebody stops it.
@@ -82,7 +109,7 @@ async function pause(seconds) {
   while (going && Date.now() < until) await new Promise((go) => setTimeout(go, 200));
 }
 
-async function judgeAll({ head, rows, separator, name }) {
+async function judgeAll({ head, named, rows, separator, name }) {
   const chosen = columns();
   going = true;
   $("file").disabled = true; // another file would have other columns
@@ -90,7 +117,7 @@ async function judgeAll({ head, rows, separator, name }) {
   $("batch").hidden = false;
   for (const id of ["download", "errors", "shares"]) $(id).hidden = true;
   $("cancel").hidden = false;
-  const lines = [[...head, ...ADDED]], seen = { positive: 0, negative: 0, undecided: 0 }, errors = [];
+  const lines = [[...(named ? head : head.map((column) => column.replace(" ", "_"))), ...ADDED]], seen = { positive: 0, negative: 0, undecided: 0 }, errors = [];
   let done = 0, ended = "";
   while (done < rows.length && going && !ended) {
     const some = rows.slice(done, done + ROWS);
@@ -147,4 +174,5 @@ $("file").addEventListener("click", () => { $("file").value = ""; }); // the sam
 $("file").addEventListener("change", () => { if ($("file").files.length) open($("file").files[0]); });
 $("start").addEventListener("click", () => judgeAll(table));
 $("cancel").addEventListener("click", () => { going = false; });
+$("hasheader").addEventListener("change", arrange);
 for (const id of ["titlecolumn", "textcolumn"]) $(id).addEventListener("change", preview);
