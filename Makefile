@@ -185,6 +185,10 @@ bench-api: .venv-bench/.locked .venv-api/.locked ## The API against a plain Fast
 bench-monitoring: .venv-bench/.locked .venv-evidently/.locked ## Monitors on the same windows of DATA= and DRIFT=: false alarms and what is found (minutes)
 	@.venv-bench/bin/python -m bench.monitoring --source="$$DATA" --drift="$$DRIFT" $(BENCH_ARGS)
 
+.PHONY: bench-week
+bench-week: .venv/.locked .venv-api/.locked ## A week of predictions under load, judged while it runs: is each counted once? (libfaketime; minutes)
+	@$(PY) -m bench.week $(BENCH_ARGS)
+
 .PHONY: bench-docker
 bench-docker: .venv-bench/.locked ## Sizes, layers, build and start times of the images -> docs/benchmarks-docker.md (minutes)
 	@.venv-bench/bin/python -m bench.images $(BENCH_ARGS)

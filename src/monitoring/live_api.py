@@ -26,9 +26,13 @@ class Client:
     """Sends reviews and labels in turn as several of the service's clients, each with its key."""
 
     def __init__(self, address: str, keys: Sequence[str]) -> None:
-        self._address = address
+        self._address, self._given = address, keys
         self._keys = cycle(keys)
         self._session = requests.Session()
+
+    def another(self) -> "Client":
+        """Return one more, with its own connection: a session is for one thread."""
+        return Client(self._address, self._given)
 
     def version(self) -> str:
         """Return the version that is served."""

@@ -100,7 +100,8 @@ def timeline_plot(points: Sequence[Point], harm: HarmReport, since: str) -> Mark
         below.plot(told, right, "o", color=BLUE, markersize=5)
         below.axhline(100 * harm.expected, color=GREY, linewidth=1)
         below.axhline(100 * harm.least, color=RED, linewidth=1, linestyle="--")
-        below.set(ylabel="right, by labels\n(%)", ylim=(min([*right, 60.0]) - 3, 101))
+        lowest = min([*right, 100 * harm.least, 60.0]) - 3
+        below.set(ylabel="right, by labels\n(%)", ylim=(lowest, 101))
         for axes in (above, middle, below):
             axes.axvspan(begins - 0.5, len(points) - 0.5, color=BLUE, alpha=0.07)
             axes.grid(axis="y", alpha=0.2)
