@@ -107,5 +107,5 @@ def http_problem(status: int, detail: str, headers: Mapping[str, str] | None) ->
     if status == HTTPStatus.NOT_FOUND:
         detail = "There is nothing at this address. Every address is in openapi.json, and at /docs."
     elif status == HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"This address takes {(headers or {}).get('allow', 'another method')} only."
+        detail = f"This address takes {(headers or {}).get('Allow', 'another method')} only."
     return Problem(status, detail, headers=headers)

@@ -33,12 +33,13 @@ _READY_SECONDS, _STOP_SECONDS = 90.0, 15.0
 class ServerResult(Result):
     """Whether the server runs, and where; `memory_mb` is that of all its processes.
 
-    `runs` and `versions` are where its page shows them, once there are any.
+    `trainings`, all `runs` and `versions` are where its page shows them, once there are any.
     """
 
     step: str
     state: Literal["running", "stopped", "not answering"]
     address: str | None = None
+    trainings: str | None = None
     runs: str | None = None
     versions: str | None = None
     pid: int | None = None
@@ -124,7 +125,7 @@ def _up(args: argparse.Namespace, settings: Settings) -> Outcome:
 def _shown(address: str, settings: Settings) -> tuple[str, dict[str, Any]]:
     """Return where to look and what to set, for people; and the links alone."""
     links = _links(address, settings)
-    lines = [f"  {f'{what}:':9} {link}" for what, link in links.items()]
+    lines = [f"  {f'{what}:':10} {link}" for what, link in links.items()]
     return "\n".join([*lines, _use(address)]), dict(links)
 
 
@@ -138,8 +139,10 @@ def _links(address: str, settings: Settings) -> dict[str, str]:
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return {}
     view, model = "?workflowType=machine_learning", settings.mlflow.model_name
+    runs = f"{address}/#/experiments/{number}/runs{view}"
     return {
-        "runs": f"{address}/#/experiments/{number}/runs{view}",
+        "trainings": f"{runs}&searchFilter=tags.step%20%3D%20%27train%27",
+        "runs": runs,
         "versions": f"{address}/#/models/{model}{view}",
     }
 

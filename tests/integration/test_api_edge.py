@@ -19,6 +19,8 @@ def test_other_paths_and_methods_are_problems_too(api: Api) -> None:
     answers = [api.client.get("/nowhere"), api.client.get("/api/v1/predict"), api.client.get("/")]
 
     assert [404, 405, 200] == [answer.status_code for answer in answers]
+    assert "There is nothing at this address." in answers[0].text
+    assert "This address takes POST only." in answers[1].text
     assert all(a.headers["x-content-type-options"] == "nosniff" for a in answers)
     assert all("default-src 'none'" in a.headers["content-security-policy"] for a in answers)
     assert all("access-control-allow-origin" not in a.headers for a in answers)

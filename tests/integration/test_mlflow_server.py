@@ -40,6 +40,7 @@ def test_up_status_down(tracked: Workspace) -> None:
     assert ["manifest.json"] == [item.path for item in artifact]
     assert "<title>MLflow</title>" in page.text
     assert up["runs"].startswith(f"{up['address']}/#/experiments/{experiment.experiment_id}/runs?")
+    assert up["trainings"] == f"{up['runs']}&searchFilter=tags.step%20%3D%20%27train%27"
     assert up["versions"].startswith(f"{up['address']}/#/models/amazon-reviews-sentiment?")
     assert "stopped" == down["state"]
     assert not [
