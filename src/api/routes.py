@@ -148,9 +148,7 @@ def _checked_alone(entry: Any) -> Review | str:
     try:
         return Review.model_validate(entry)
     except ValidationError as error:
-        return sentence(
-            described(error.errors(include_url=False, include_input=False, include_context=False))
-        )
+        return sentence(described(error.errors(include_url=False, include_input=False)))
 
 
 @router.post(

@@ -41,18 +41,19 @@ def test_an_explanation_on_request(api: Api) -> None:
 def test_a_batch_keeps_its_order_and_a_bad_review_fails_alone(api: Api) -> None:
     """A thousand at most; answers are those of single requests, each with its version."""
     reviews: list[Any] = [{"message": f"text {n}"} for n in range(300)]
-    reviews[7], reviews[8] = {"message": ""}, "no object"
+    reviews[7], reviews[8], reviews[9] = {"message": ""}, "no object", {"title": "x" * 1_001}
     body = api.batch(reviews).json()
     expected = [
-        probability_of(model_of(1), "", f"text {n}") if n not in {7, 8} else None
+        probability_of(model_of(1), "", f"text {n}") if n not in {7, 8, 9} else None
         for n in range(300)
     ]
     single = api.client.post("/api/v1/predict", json=reviews[299]).json()
     too_many = api.batch([{"title": "x"}] * 1001)
 
-    assert (300, 2) == (len(body["results"]), body["failed"])
+    assert (300, 3) == (len(body["results"]), body["failed"])
     assert "both empty" in body["results"][7]["error"]
     assert "It must be a JSON object." in body["results"][8]["error"]
+    assert "title: is longer than 1,000 characters" == body["results"][9]["error"]
     assert expected == [result.get("probability") for result in body["results"]]
     assert single["probability"] == body["results"][299]["probability"]
     assert [single["model"]] == body["models"]
