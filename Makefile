@@ -12,7 +12,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV UV_TARGE
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source append batch batches warm_start ignore_champion trials model_version title message name since until window in out yes DATA DRIFT
+USER_VARIABLES := source append run batch batches warm_start ignore_champion trials model_version title message name since until window in out yes DATA DRIFT
 said_ := $(foreach name_,$(USER_VARIABLES),$(if $(filter command,$(firstword $(origin $(name_)))),$(name_)))
 $(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $(variable_))))
 export $(USER_VARIABLES)
@@ -84,7 +84,7 @@ RUN = $(if $(filter docker-%,$@),docker/run.sh,$(PY) -m)
 
 .PHONY: help
 help: ## List every target
-	@echo 'Targets (variables: source= append= batch= batches= warm_start= trials= model_version= title= message= since= until= window= in= out= DATA=):'
+	@echo 'Targets (variables: source= append= run= batch= batches= warm_start= trials= model_version= title= message= since= until= window= in= out= DATA=):'
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9 -]+:.*## /{split($$1, names, " "); \
 		printf "  %-30s %s\n", names[1], $$2; if (names[2]) printf "  %-30s … in a container\n", names[2]}' $(firstword $(MAKEFILE_LIST))
 
@@ -241,6 +241,10 @@ model-validate docker-model-validate: ## Check data/raw and write the data quali
 model-split-batches docker-model-split-batches: ## Split the train rows into 10 batches
 	@$(RUN) src.model.data.split_batches
 
+.PHONY: model-next-batch docker-model-next-batch
+model-next-batch docker-model-next-batch: ## Find the batches of this week's run, or of run=; others take them as batches=run:NAME
+	@$(RUN) src.model.pipeline.next_batch --run="$$run" --warm-start="$$warm_start"
+
 .PHONY: model-preprocess-batch docker-model-preprocess-batch
 model-preprocess-batch docker-model-preprocess-batch: ## Clean the batches in batch= ("0 1 2", 0,1,2, 0-4 or all)
 	@$(RUN) src.model.data.preprocess_batch --batch="$${batch:-$$batches}"
@@ -302,6 +306,10 @@ model-pipeline-ingest docker-model-pipeline-ingest: ## ingest, validate, split: 
 .PHONY: model-pipeline-train docker-model-pipeline-train
 model-pipeline-train docker-model-pipeline-train: ## preprocess, train, evaluate, promote: batches= (all) [warm_start=champion]
 	@$(RUN) src.model.pipeline.run train --batches="$${batches:-$${batch:-all}}" --warm-start="$$warm_start"
+
+.PHONY: model-pipeline-weekly docker-model-pipeline-weekly
+model-pipeline-weekly docker-model-pipeline-weekly: ## What a scheduler runs: the next batch, then train [run=2026-W48 warm_start=champion]
+	@$(RUN) src.model.pipeline.run weekly --run="$$run" --warm-start="$$warm_start"
 
 ##@ Monitoring
 

@@ -40,18 +40,22 @@ class Resources:
 class Command:
     """One command: its name everywhere, the module that runs it, and what a caller must know.
 
-    `target` is its make target. `needs` are the commands whose files or versions it reads. With
-    `forced` it takes `--force`, and without it does nothing twice. `answers` are the exit codes
-    that are answers and no failures. `retries` says how often a run may be repeated that ended
-    with `UNREACHABLE` or was lost with its machine; whatever was done by then is found done.
+    `target` is its make target. `needs` are the commands whose files or versions it reads; where a
+    pipeline has those of `after`, it comes after them too. With `forced` it takes `--force`, and
+    without it does nothing twice. `answers` are the exit codes that are answers and no failures;
+    after one of `ends` a pipeline has nothing left to do. `retries` says how often a run may be
+    repeated that ended with `UNREACHABLE` or was lost with its machine; whatever was done by then
+    is found done.
     """
 
     name: str
     module: str
     arguments: tuple[Argument, ...] = ()
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     forced: bool = False
     answers: tuple[int, ...] = (DONE,)
+    ends: tuple[int, ...] = ()
     retries: int = 2
     resources: Resources = Resources(memory_mb=1024, cpus=1, minutes=30)
     image: str = MODEL_IMAGE
@@ -86,13 +90,28 @@ STEPS: tuple[Command, ...] = (
         resources=Resources(memory_mb=1536, cpus=1, minutes=30),
     ),
     Command(
+        "next_batch",
+        "src.model.pipeline.next_batch",
+        (Argument("--run", "run"), Argument("--warm-start", "warm_start")),
+        needs=("split_batches",),
+        answers=_ASKED_FOR,
+        ends=(SAID_NO,),
+    ),
+    Command(
         "preprocess_batch",
         "src.model.data.preprocess_batch",
         (Argument("--batch", "batches", "0"),),
         needs=("split_batches",),
+        after=("next_batch",),
         forced=True,
     ),
-    Command("preprocess_test", "src.model.data.preprocess_test", needs=("ingest",), forced=True),
+    Command(
+        "preprocess_test",
+        "src.model.data.preprocess_test",
+        needs=("ingest",),
+        after=("next_batch",),
+        forced=True,
+    ),
     Command(
         "train",
         "src.model.pipeline.train",
@@ -188,9 +207,11 @@ MONITORING: tuple[Command, ...] = (
 )
 """What a scheduler runs beside the pipeline, every day."""
 
+_TRAINING = ("preprocess_batch", "preprocess_test", "train", "evaluate", "reference", "promote")
 PIPELINES: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest", "validate", "split_batches"),
-    "train": ("preprocess_batch", "preprocess_test", "train", "evaluate", "reference", "promote"),
+    "train": _TRAINING,
+    "weekly": ("next_batch", *_TRAINING),
 }
 """Steps that are often run together; in which order, their needs say."""
 
@@ -223,7 +244,8 @@ def in_order(names: Iterable[str]) -> list[Command]:
     """
     wanted = set(names)
     chosen = [name for name in COMMANDS if name in wanted]
-    needed = {name: set(COMMANDS[name].needs) & wanted for name in chosen}
+    before = {name: {*COMMANDS[name].needs, *COMMANDS[name].after} for name in chosen}
+    needed = {name: before[name] & wanted for name in chosen}
     return [COMMANDS[name] for name in TopologicalSorter(needed).static_order()]
 
 

@@ -42,8 +42,6 @@ from src.monitoring.texts import check_text
 from src.monitoring.verdict import VersionVerdict, Window, judged
 from src.monitoring.yardstick import unpacked
 
-_DELETED = 10  # versions in a row that may be gone before there are no more
-
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "check", "src.monitoring")
@@ -137,16 +135,11 @@ def _with_words(
 
 def _looks(context: Context, test_sha256: str) -> int | None:
     """Return how many versions were evaluated on these test rows, None where nobody can tell."""
-    count, number, lacking = 0, 1, 0
     try:
-        while lacking < _DELETED:
-            version = context.registry.get(number)
-            lacking = 0 if version else lacking + 1
-            count += version is not None and version.tags.get(TEST_DIGEST_TAG) == test_sha256
-            number += 1
+        versions = context.registry.versions()
     except TrackingError:
         return None
-    return count
+    return sum(version.tags.get(TEST_DIGEST_TAG) == test_sha256 for version in versions)
 
 
 def _refuse_unknown_effects(settings: MonitoringSettings) -> None:

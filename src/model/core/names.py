@@ -18,6 +18,9 @@ TEST_FIGURES_TAG, TEST_DIGEST_TAG = "test.figures", "test_sha256"
 MANY_UNKNOWN = 0.3
 """From this share of words that a model has never learned from on, people are told of it."""
 
+RAW_DIGEST_TAG = "raw_sha256"
+"""Tag of a version: the SHA-256 of the ingested train rows that its batches were split from."""
+
 GATE_TAG = "gate"
 """Tag of a version and of its run: what promotion decided."""
 

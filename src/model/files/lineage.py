@@ -19,6 +19,7 @@ from src.model.files.layout import (
     batch_key,
 )
 from src.model.files.manifest import Manifest, read_manifest, require_manifest
+from src.model.files.runs import PREFIX, batches_of_run
 from src.model.files.storage import Storage
 
 
@@ -86,9 +87,13 @@ def arrival_manifest(storage: Storage, arrival: Arrival) -> Manifest:
 def numbers_of(storage: Storage, value: str, batches: int) -> tuple[int, ...]:
     """Return the batches that `value` names, of the split and of what arrived since.
 
+    After `run:` it is the name of a run, see `files.runs`.
+
     Raises:
         UsageError: it names others, or none.
     """
+    if value.startswith(PREFIX):
+        value = batches_of_run(storage, value.removeprefix(PREFIX))
     return parse_batches(value, batches + len(arrivals(storage, batches)))
 
 

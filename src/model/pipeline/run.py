@@ -1,7 +1,10 @@
-"""Run: a whole pipeline in one process, `ingest` or `train`.
+"""Run: a whole pipeline in one process, `ingest`, `train` or `weekly`.
 
-`ingest` is ingest, validate and split; `train` is preprocess to promote. A challenger that is kept
-back is an answer, not a failure: the pipeline reports it and exits 0.
+`ingest` is ingest, validate and split; `train` is preprocess to promote. `weekly` is what a
+scheduler runs: `train` on all batches up to the first one that no version has learned from, which
+is found once for the week, or for the name that --run gives; started again under that name it goes
+on where it was. A challenger that is kept back, and a week without a new batch, are answers and no
+failures: the pipeline reports them and exits 0.
 """
 
 import argparse
@@ -9,12 +12,14 @@ import importlib
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from pydantic import ConfigDict
 
 from src.model import command, steps
 from src.model.command import Outcome, Result
 from src.model.context import Context
+from src.model.files.runs import PREFIX, week_of
 from src.model.training.inputs import batch_numbers
 
 Report = Callable[[str, Outcome], None]
@@ -40,23 +45,28 @@ def build_parser() -> argparse.ArgumentParser:
         "--warm-start", default="", metavar="VERSION", help="go on from this version in `train`"
     )
     parser.add_argument(
+        "--run", default="", metavar="NAME", help="name of a `weekly` run (default: this week)"
+    )
+    parser.add_argument(
         "--force", action="store_true", help="run steps even if nothing has changed"
     )
     return parser
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
+    batches, run_name = args.batches, args.run or week_of(datetime.now(UTC).date())
     if args.pipeline == "train":
-        batch_numbers(context, args.batches)  # refused before the first step runs
+        batch_numbers(context, batches)  # refused before the first step runs
+    if args.pipeline == "weekly":
+        batches = f"{PREFIX}{run_name}"
     done: dict[str, Outcome] = {}
 
     def report(name: str, outcome: Outcome) -> None:
         done[name] = outcome
         context.tell(outcome.said(verbose=args.verbose))
 
-    variables = {
-        name: getattr(args, name) for name in ("source", "append", "batches", "warm_start")
-    }
+    variables = {name: getattr(args, name) for name in ("source", "append", "warm_start")}
+    variables |= {"batches": batches, "run": run_name}
     begun = time.perf_counter()
     run_pipeline(args.pipeline, context, report, force=args.force, **variables)
     text = f"Pipeline {args.pipeline}: {len(done)} steps in {time.perf_counter() - begun:.0f} s"
@@ -77,7 +87,7 @@ def run_pipeline(
         outcome = run_step(step, context, force=force, **variables)
         report(step.name, outcome)
         outcomes[step.name] = outcome
-        if outcome.exit_code not in step.answers:
+        if outcome.exit_code not in step.answers or outcome.exit_code in step.ends:
             break
     return outcomes
 

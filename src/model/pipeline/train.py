@@ -28,13 +28,17 @@ from src.model.core.names import (
     FINGERPRINT_TAG,
     FOOTPRINT,
     PLOTS_FOLDER,
+    RAW_DIGEST_TAG,
 )
 from src.model.core.served_model import ServedModel
 from src.model.evaluation.metrics import classification_metrics, decided_figures
 from src.model.evaluation.plots import learning_plot
 from src.model.evaluation.slices import refuse_unusable
 from src.model.files.batches import as_ranges
+from src.model.files.layout import RAW_TRAIN
 from src.model.files.lease import file_lock
+from src.model.files.lineage import current_raw
+from src.model.files.runs import version_of_run
 from src.model.learners import make_learner
 from src.model.learners.base import Reviews
 from src.model.learners.calibration import MIN_ROWS
@@ -80,13 +84,14 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     settings = with_tuned(context)
     tuned = settings != context.settings
-    numbers = batch_numbers(context, " ".join(args.batches))
+    batches = " ".join(args.batches)
+    numbers = batch_numbers(context, batches)
     learner, files = make_learner(settings), train_files(context, numbers)
     plan = Plan(learner, numbers, files, settings.validation_share, context.language.language)
     refuse_unusable(context.language)  # before, and not after, long work
     context.tracker.check()
-    if args.warm_start:
-        warm = warm_start(args.warm_start, plan.learner, plan.files, plan.validation_share, context)
+    if reference := version_of_run(context.storage, batches, args.warm_start):
+        warm = warm_start(reference, plan.learner, plan.files, plan.validation_share, context)
         plan = replace(plan, learner=warm.learner, warm=warm)
     known = None if args.force else context.registry.find(plan.fingerprint)
     fitting = context.settings.cache_dir / ".locks" / f"{plan.fingerprint}.lock"
@@ -134,6 +139,7 @@ def _train(plan: Plan, context: Context, *, force: bool) -> tuple[Version, dict[
             FINGERPRINT_TAG: plan.fingerprint,
             DIGEST_TAG: sha256(folder / "model" / DESCRIPTION),
             COST_TAG: _cost(figures),
+            RAW_DIGEST_TAG: current_raw(context.storage).files[RAW_TRAIN].sha256,
             **_summary_tags(plan),
         }
         version = context.registry.register(run, folder / "model", tags)

@@ -119,6 +119,9 @@ class Registry(Protocol):
     def find(self, fingerprint: str) -> Version | None:
         """Return the newest version with the tag `fingerprint`, or None."""
 
+    def versions(self) -> Sequence[Version]:
+        """Return all versions, the oldest first, without their aliases."""
+
     def get(self, number: int) -> Version | None:
         """Return a version by its number, or None."""
 

@@ -158,6 +158,10 @@ class FileRegistry:
             return False
         return found is not None and found.fingerprint == fingerprint
 
+    def versions(self) -> Sequence[Version]:
+        found = sorted(self._read().versions.items())
+        return [Version(number, entry.run_id, entry.tags) for number, entry in found]
+
     def get(self, number: int) -> Version | None:
         index = self._read()
         entry = index.versions.get(number)

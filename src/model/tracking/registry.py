@@ -1,6 +1,6 @@
 """Model versions and aliases in MLflow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from src.model.files.mlflow_database import sqlite_lock
 from src.model.tracking.base import Run, Version, refuse_changed
 from src.model.tracking.connection import connect, installed, saying_what_failed
 
+_PAGE = 500  # versions that are asked for at a time
 _SRC = Path(__file__).resolve().parents[2]
 _ABSENT = {ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), ErrorCode.Name(INVALID_PARAMETER_VALUE)}
 _SIGNATURE = ModelSignature(
@@ -81,6 +82,18 @@ class MlflowRegistry:
                 "`challenger` the one that was trained last, `previous` the champion before."
             )
             self._client.create_registered_model(self._name, description=description)
+
+    def versions(self) -> Sequence[Version]:
+        found: list[Version] = []
+        token = None
+        while token is None or token:
+            with saying_what_failed():
+                page = self._client.search_model_versions(
+                    f"name = '{self._name}'", max_results=_PAGE, page_token=token
+                )
+            found += map(self._version, page)
+            token = page.token or ""
+        return sorted(found, key=lambda version: version.number)
 
     def get(self, number: int) -> Version | None:
         with saying_what_failed():

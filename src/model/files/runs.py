@@ -1,0 +1,96 @@
+"""Which batches a run of a scheduler learns from, and from which version it goes on.
+
+Both are written down once, under the run's name.
+"""
+
+import re
+from datetime import date
+
+from pydantic import ValidationError
+
+from src.model.core.errors import DataError, UsageError
+from src.model.core.records import Record, first_problem
+from src.model.files.storage import Storage
+
+PREFIX = "run:"
+"""Before a run's name, where batches are named: its own."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
+
+
+class PlannedRun(Record):
+    """A run's batches, as they are named elsewhere, and the SHA-256 of the ingested train rows.
+
+    `warm_start` is the number of the version that it goes on from, if from any.
+    """
+
+    name: str
+    batches: str
+    raw_sha256: str
+    warm_start: int | None = None
+
+
+def run_key(name: str) -> str:
+    """Return where a run is written down. Raises UsageError for what cannot name one.
+
+    >>> run_key("2026-W48")
+    'runs/2026-W48.json'
+    """
+    if not _NAME.fullmatch(name):
+        msg = f"{name!r} cannot name a run: letters, digits, dots, dashes, plus signs, up to 80."
+        raise UsageError(msg, hint="For example run=2026-W48.")
+    return f"runs/{name}.json"
+
+
+def week_of(day: date) -> str:
+    """Return a day's week as ISO 8601 writes it.
+
+    >>> week_of(date(2027, 1, 2))
+    '2026-W53'
+    """
+    year, week, _ = day.isocalendar()
+    return f"{year}-W{week:02d}"
+
+
+def planned(storage: Storage, name: str) -> PlannedRun | None:
+    """Return what was written down of a run, None where nothing was.
+
+    Raises:
+        UsageError: the name is none.
+        DataError: what is there is damaged.
+    """
+    key = run_key(name)
+    if storage.size(key) is None:
+        return None
+    try:
+        return PlannedRun.model_validate_json(storage.path(key).read_bytes())
+    except ValidationError as error:
+        msg = f"{storage.root}/{key} is damaged: {first_problem(error)}."
+        raise DataError(msg, hint="Delete it, and run make model-next-batch again.") from None
+
+
+def version_of_run(storage: Storage, batches: str, reference: str) -> str:
+    """Return the version that a training of `batches` goes on from.
+
+    For a run that is the one which `reference` meant when its batches were found: by now it may
+    have promoted another champion itself.
+
+    Raises:
+        UsageError: the run was begun without one.
+    """
+    if not reference or not batches.startswith(PREFIX):
+        return reference
+    found = planned(storage, batches.removeprefix(PREFIX))
+    if found is None or found.warm_start is None:
+        msg = f"The run {batches.removeprefix(PREFIX)} was begun without a warm start."
+        raise UsageError(msg, hint="Leave warm_start out, or give the run another name.")
+    return str(found.warm_start)
+
+
+def batches_of_run(storage: Storage, name: str) -> str:
+    """Return a run's batches. Raises UsageError where it has none."""
+    found = planned(storage, name)
+    if found is None:
+        msg = f"The run {name} has no batches yet."
+        raise UsageError(msg, hint=f"Run make model-next-batch run={name} first.")
+    return found.batches
