@@ -20,7 +20,9 @@ def test_figures_slices_behaviour_and_card(tracked: Workspace, small: Workspace)
     names = {part["name"] for part in answer["slices"]}
     page = (small.data / "reports/model_card_1.html").read_text()
     link = re.search(
-        r"\[Model card\]\(#/experiments/(\d+)/runs/(\w+)/artifacts/(.+)\)", version.description
+        r"\[Model card\]\(#/experiments/(\d+)/runs/(\w+)/artifacts/(.+)"
+        r"\?workflowType=machine_learning\)",
+        version.description,
     )
     stored = {item.path for item in client.list_artifacts(version.run_id, "card")}
 
