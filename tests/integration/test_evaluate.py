@@ -71,7 +71,7 @@ def test_what_a_person_sees_in_mlflow(tracked: Workspace, small: Workspace) -> N
     assert "| truly negative |" in version.description
     assert {
         "batches", "fingerprint", "gate", "gate.against", "gate.rules_missed", "learner",
-        "model_sha256", "test.figures", "test_sha256", "train.cost",
+        "model_sha256", "raw_sha256", "test.figures", "test_sha256", "train.cost",
     } == set(version.tags)  # fmt: skip
     experiment = client.get_experiment(run.info.experiment_id)
     assert "custom_model_development" == experiment.tags["mlflow.experimentKind"]

@@ -79,7 +79,9 @@ def test_what_makes_no_run_is_refused(shop: Workspace) -> None:
         "is warm now": shop.run("pipeline.run", "weekly", "--run", WEEKS[0], "--warm-start", "1"),
         "was not": shop.run("pipeline.train", "--batches", f"run:{WEEKS[0]}", "--warm-start", "1"),
     }
-    (shop.data / "runs/2026-W05.json").write_text("{")
+    (shop.data / "runs/2026-W05.json").write_text(
+        json.dumps({"name": "2026-W05", "batches": "many", "raw_sha256": "0"})
+    )
     damaged = shop.run("pipeline.next_batch", "--run", "2026-W05")
     shop.ok("data.ingest", "--source", "synthetic:1500@4")
     shop.ok("data.split_batches")

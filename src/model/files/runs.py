@@ -5,8 +5,9 @@ Both are written down once, under the run's name.
 
 import re
 from datetime import date
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from src.model.core.errors import DataError, UsageError
 from src.model.core.records import Record, first_problem
@@ -25,7 +26,7 @@ class PlannedRun(Record):
     """
 
     name: str
-    batches: str
+    batches: Annotated[str, Field(pattern=r"^[0-9]{1,4}(-[0-9]{1,4})?$")]
     raw_sha256: str
     warm_start: int | None = None
 
