@@ -69,7 +69,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     variables |= {"batches": batches, "run": run_name}
     begun = time.perf_counter()
     run_pipeline(args.pipeline, context, report, force=args.force, **variables)
-    text = f"Pipeline {args.pipeline}: {len(done)} steps in {time.perf_counter() - begun:.0f} s"
+    count = f"{len(done)} step{'s' * (len(done) != 1)}"
+    text = f"Pipeline {args.pipeline}: {count} in {time.perf_counter() - begun:.0f} s"
     return Outcome(PipelineResult(**{name: done[name].data for name in done}), text)
 
 
