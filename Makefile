@@ -210,9 +210,9 @@ docs: .venv/.locked ## Write the generated parts of docs/ anew: options, setting
 
 .PHONY: clean clean-data
 clean-data: ## Delete all data, models, runs and caches of this folder; asks first [yes=1]
-	@said=$${yes:+y}; [ -n "$$said" ] || read -r -p 'Delete data, mlruns, mlflow.db, demo.db and optuna.db here? [y/N] ' said || true; \
-		case $$said in [yY]*) ;; *) echo 'Nothing was deleted; yes=1 does it without asking.' >&2; exit 2 ;; esac
-	@rm -rf data mlruns .mlflow mlflow.db mlflow.db.*.lock demo.db demo.db.*.lock optuna.db
+	@said=$$yes; [ -n "$$said" ] || read -r -p 'Delete data, mlruns, mlflow.db, demo.db and optuna.db here? [y/N] ' said || true; \
+		case $$said in 1|[yY]*|true) ;; *) echo 'Nothing was deleted; yes=1 does it without asking.' >&2; exit 2 ;; esac
+	@rm -rf data mlruns .mlflow mlflow.db mlflow.db.*.lock demo.db demo.db.*.lock optuna.db; echo 'Deleted.' >&2
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
 	@rm -rf .venv .venv-mlflow .venv-api .venv-bench .venv-evidently .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

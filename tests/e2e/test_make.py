@@ -216,12 +216,21 @@ def test_clean_data_without_an_answer_deletes_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         words, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
+    refused = [
+        subprocess.run([*words, f"yes={no}"], cwd=tmp_path, stdin=subprocess.DEVNULL, check=False)
+        for no in ("0", "no", "false", "n")
+    ]
+    assert [2] * 4 == [one.returncode for one in refused]
+    assert (tmp_path / "data").exists()
     agreed = subprocess.run(
         words, cwd=tmp_path, input="yes\n", capture_output=True, text=True, check=False
     )
 
     assert (2, True) == (done.returncode, "yes=1 does it without asking" in done.stderr)
     assert (0, False) == (agreed.returncode, (tmp_path / "data").exists())
+    (tmp_path / "data").mkdir()
+    assert 0 == subprocess.run([*words, "yes=1"], cwd=tmp_path, check=False).returncode
+    assert not (tmp_path / "data").exists()
 
 
 def test_settings_may_stand_on_makes_command_line() -> None:
