@@ -9,8 +9,6 @@ must have been counted once, and the same check twice must give the same bytes.
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,13 +21,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.run import ROOT
+import requests
+
+from src.model.core.errors import ReviewsError
 from src.monitoring.live_api import Client, served
+from src.monitoring.own_place import API, run_command, settings_below, train_and_export
 from src.monitoring.simulator import PHASES, reviews_of
 
 _DAYS, _SPARE = 7, 2  # the last check may end later, and no row may be of our future
 _CLIENTS, _BATCH, _LABELLED, _LATE = 6, 500, 20, 3.0
-_API = ROOT / ".venv-api/bin/python"
+_OWN = {"REVIEWS_LOG_SECONDS": "1", "REVIEWS_MONITORING_FAIL_ON": "never"}
+_CHECK = ("src.monitoring.check", "--json", "--window", str(_DAYS + _SPARE + 1))
 _LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib/faketime/libfaketimeMT.so.1")
 
 
@@ -45,21 +47,18 @@ class Sent:
 
 def measured(seconds: float) -> dict[str, Any]:
     """Return what was sent, what the checks said meanwhile, and what is counted in the end."""
+    library = _library()
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        settings = _settings(place)
-        for words in (
-            ("ingest", "--source", "synthetic:12000@7"), ("train", "--batches", "all"),
-        ):  # fmt: skip
-            _command(settings, "src.model.pipeline.run", *words)
-        _command(settings, "src.model.pipeline.export")
+        settings = settings_below(place) | _OWN
+        train_and_export(settings, "synthetic:12000@7")
         begun = datetime.now(UTC) - timedelta(days=_DAYS + _SPARE)
         clock = {
-            "LD_PRELOAD": str(_library()), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
+            "LD_PRELOAD": str(library), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
             "FAKETIME": f"@{begun:%Y-%m-%d %H:%M:%S} x{_DAYS * 86_400 / seconds:.0f}", "TZ": "UTC",
         }  # fmt: skip
         sent, ended = Sent(), threading.Event()
-        with served(_API, settings | clock, place) as client:
+        with served(API, settings | clock, place) as client:
             load = [
                 threading.Thread(target=_load, args=(client.another(), sent, ended, number))
                 for number in range(_CLIENTS)
@@ -70,9 +69,9 @@ def measured(seconds: float) -> dict[str, Any]:
             ended.set()
             for thread in load:
                 thread.join()
-        last, again = (_command(settings, *_CHECK) for _ in range(2))
+        last, again = (run_command(settings, *_CHECK) for _ in range(2))
         answer = json.loads(last)
-        parts = list(place.glob("predictions/*/*.gz"))
+        parts = list(place.glob("log/*/*.gz"))
         return {
             "predictions": sent.predictions, "labels": sent.labels, "failures": sent.failures[:5],
             "checks": len(checks), "check_seconds": median(took for took, _ in checks),
@@ -87,37 +86,11 @@ def measured(seconds: float) -> dict[str, Any]:
         }  # fmt: skip
 
 
-_CHECK = ("src.monitoring.check", "--json", "--window", str(_DAYS + _SPARE + 1))
-
-
-def _settings(place: Path) -> dict[str, str]:
-    return {
-        "REVIEWS_DATA_DIR": str(place),
-        "REVIEWS_CACHE_DIR": str(place / "cache"),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{place}/mlflow.db",
-        "REVIEWS_API_MODEL_DIR": str(place / "model"),
-        "REVIEWS_API_CACHE_DIR": str(place / "cache/api"),
-        "REVIEWS_LOG_DIR": str(place / "predictions"),
-        "REVIEWS_LOG_SECONDS": "1",
-        "REVIEWS_MONITORING_FAIL_ON": "never",
-    }
-
-
 def _library() -> Path:
     for pattern in _LIBRARIES:
         if found := next(Path("/").glob(pattern[1:]), None):
             return found
     raise SystemExit("error: libfaketime is missing.\n  Install the package faketime.")
-
-
-def _command(settings: dict[str, str], module: str, *words: str) -> str:
-    line = [sys.executable, "-m", module, *words]
-    done = subprocess.run(
-        line, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"error: {module} ended with {done.returncode}: {done.stderr[-1500:]}")
-    return done.stdout
 
 
 def _load(client: Client, sent: Sent, ended: threading.Event, number: int) -> None:
@@ -138,7 +111,7 @@ def _load(client: Client, sent: Sent, ended: threading.Event, number: int) -> No
             at = next(starts)
             some = reviews[at : at + size]
             ids = client.predict(some)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is counted and shown
+        except requests.RequestException as error:
             with sent.lock:
                 sent.failures.append(repr(error))
             continue
@@ -157,7 +130,7 @@ def _judged_meanwhile(settings: dict[str, str], seconds: float) -> list[tuple[fl
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         begun = time.perf_counter()
-        answer = json.loads(_command(settings, *_CHECK))
+        answer = json.loads(run_command(settings, *_CHECK))
         found.append((time.perf_counter() - begun, answer))
     return found
 
@@ -166,7 +139,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m bench.week", None, __doc__, formatter_class=form)
     parser.add_argument("--seconds", type=float, default=180.0, help="real time (default: 180)")
-    result = measured(parser.parse_args(argv).seconds)
+    args = parser.parse_args(argv)
+    try:
+        result = measured(args.seconds)
+    except ReviewsError as error:
+        raise SystemExit(f"error: {error}") from error
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     whole = (result["n"], result["labels_counted"]) == (result["predictions"], result["labels"])
     return 0 if whole and result["same_bytes"] and not result["failures"] else 1

@@ -24,6 +24,7 @@ _WORDS = {
     "string_too_long": "is longer than {max_length:,} characters",
     "too_long": "holds more than {max_length:,} items",
     "too_short": "is empty",
+    # Of the one field that has a pattern
     "string_pattern_mismatch": "is no request id: take it from a prediction's answer",
 }
 """What pydantic's kinds of errors are called here, after the name of the field."""
@@ -79,7 +80,7 @@ def sentence(errors: Sequence[Mapping[str, str]]) -> str:
 
 
 def described(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return pydantic's errors as field and sentence, without what was sent.
+    """Return pydantic's errors, with their context, as field and sentence, without what was sent.
 
     Neither a review nor the name of an unknown field ever comes back in an error.
     """

@@ -22,6 +22,7 @@ from src.model import command
 from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import TrackingError, UnreachableError, UsageError
+from src.model.core.names import TRAINED_VIEW
 from src.model.core.settings import Settings
 from src.model.files.mlflow_database import refuse_percent, sqlite_lock
 
@@ -138,12 +139,11 @@ def _links(address: str, settings: Settings) -> dict[str, str]:
         number = found["experiment"]["experiment_id"]
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return {}
-    view, model = "?workflowType=machine_learning", settings.mlflow.model_name
-    runs = f"{address}/#/experiments/{number}/runs{view}"
+    runs = f"{address}/#/experiments/{number}/runs{TRAINED_VIEW}"
     return {
         "trainings": f"{runs}&searchFilter=tags.step%20%3D%20%27train%27",
         "runs": runs,
-        "versions": f"{address}/#/models/{model}{view}",
+        "versions": f"{address}/#/models/{settings.mlflow.model_name}{TRAINED_VIEW}",
     }
 
 

@@ -8,9 +8,7 @@ up once it is promoted. A table, and one picture: data/drift-demo/timeline.png.
 """
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -30,10 +28,9 @@ from src.monitoring.check import checked
 from src.monitoring.demo_plot import timeline
 from src.monitoring.kept import Asked
 from src.monitoring.live_api import Client, served
+from src.monitoring.own_place import API, settings_below, train_and_export
 from src.monitoring.simulator import SHORTENED, Phase, reviews_of, schedule, write_csv
 
-_ROOT = Path(__file__).resolve().parents[2]
-_API = _ROOT / ".venv-api/bin/python"
 _FIRST = date(2026, 1, 1)  # days of the demo are called as days of a calendar
 _BASE, _NEXT_REVIEWS = "synthetic:12000@7", 9_000
 _FLUSH_SECONDS = 20.0
@@ -72,8 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    if not _API.exists():
-        raise UsageError(f"{_API} is missing.", hint="make drift-demo installs it.")
+    if not API.exists():
+        raise UsageError(f"{API} is missing.", hint="make drift-demo installs it.")
     begun = time.perf_counter()
     data = "data" if "://" in context.settings.data_dir else context.settings.data_dir
     place = Path(data).absolute() / "drift-demo"
@@ -81,11 +78,9 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     (place / "log").mkdir(parents=True)
     settings = _settings(place)
     context.tell("Training a champion on generated reviews …")
-    _make(settings, "pipeline.run", "ingest", "--source", _BASE)
-    _make(settings, "pipeline.run", "train", "--batches", "all")
-    _make(settings, "pipeline.export")
+    train_and_export(settings, _BASE)
     story = Story(context, settings, place, args.reviews)
-    with served(_API, settings, place) as client:
+    with served(API, settings, place) as client:
         story.tell_days(client)
     picture = place / "timeline.png"
     timeline(story.days).savefig(picture, dpi=110)
@@ -98,40 +93,15 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _settings(root: Path) -> dict[str, str]:
-    """Return the settings of everything in the demo: its own data, its own store, quick parts."""
-    return {
-        "REVIEWS_DATA_DIR": str(root),
-        "REVIEWS_CACHE_DIR": str(root / "cache"),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{root}/mlflow.db",
-        "REVIEWS_API_MODEL_DIR": str(root / "model"),
-        "REVIEWS_API_CACHE_DIR": str(root / "cache/api"),
+    """Return the settings of everything in the demo: its own place, and quick parts."""
+    return settings_below(root) | {
         "REVIEWS_API_POLL_SECONDS": "0.5",
-        "REVIEWS_LOG_DIR": str(root / "log"),
         "REVIEWS_LOG_SECONDS": "0.5",
         "REVIEWS_LOG_TEXT": "true",
         "REVIEWS_ARRIVAL_TEST_SHARE": "0.3",
         "REVIEWS_BATCHES": "4",
         "REVIEWS_MONITORING_WINDOW_DAYS": "1",
     }
-
-
-def _make(settings: dict[str, str], module: str, *words: str) -> str:
-    """Run a command as people do, in a process of its own, and return what it said.
-
-    Raises DataError where it fails; a challenger that is kept back is none.
-    """
-    line = [
-        sys.executable,
-        "-m",
-        f"src.{'model' if '.' in module else 'monitoring'}.{module}",
-        *words,
-    ]
-    done = subprocess.run(
-        line, cwd=_ROOT, env=os.environ | settings, capture_output=True, text=True, check=False
-    )
-    if done.returncode not in {0, 4}:
-        raise DataError(f"{module} ended with {done.returncode}: {done.stderr[-1500:]}")
-    return done.stdout
 
 
 @dataclass
@@ -220,10 +190,8 @@ class Story:
         """Add labelled reviews of the new kind, train on all, let the gate decide, serve it."""
         labelled = self.place / "labelled.csv"
         write_csv(reviews_of(SHORTENED, -1, _NEXT_REVIEWS), labelled)
-        _make(self.settings, "pipeline.run", "ingest", "--source", str(labelled), "--append", "1")
-        _make(self.settings, "pipeline.run", "train", "--batches", "all")
         before = client.version()
-        _make(self.settings, "pipeline.export")
+        train_and_export(self.settings, str(labelled), "--append", "1")
         until = time.monotonic() + _FLUSH_SECONDS
         while client.version() == before and time.monotonic() < until:
             time.sleep(0.1)

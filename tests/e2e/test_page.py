@@ -161,6 +161,16 @@ def test_a_file_is_judged_and_comes_back(page: Page, tmp_path: Path) -> None:
     assert 1 == page.evaluate("document.getElementById('progress').value")
 
 
+def _judged(page: Page, folder: Path) -> str:
+    """Have the chosen file judged; return the scored one."""
+    page.click("#start")
+    page.wait_for_selector("#download:not([hidden])")
+    with page.expect_download() as download:
+        page.click("#download")
+    download.value.save_as(folder / "out.csv")
+    return (folder / "out.csv").read_text()
+
+
 def test_columns_of_other_names_are_chosen(page: Page, tmp_path: Path) -> None:
     """Semicolons, usual names found, the first rows shown; without a column nothing is judged."""
     source = tmp_path / "in.csv"
@@ -179,13 +189,8 @@ def test_columns_of_other_names_are_chosen(page: Page, tmp_path: Path) -> None:
     page.select_option("#textcolumn", label="note")
     assert ["x", "y"] == page.locator("#firstrows .chosen").all_inner_texts()
     page.select_option("#textcolumn", label="body")
-    page.click("#start")
-    page.wait_for_selector("#download:not([hidden])")
+    head, first, _ = _judged(page, tmp_path).splitlines()
     assert [] == _faults(page)
-    with page.expect_download() as download:
-        page.click("#download")
-    download.value.save_as(tmp_path / "out.csv")
-    head, first, _ = (tmp_path / "out.csv").read_text().splitlines()
     assert "stars;headline;body;note;label;probability;abstained;model_version;error" == head
     assert first.startswith("5;Great;I love it;x;")
     empty = tmp_path / "empty.csv"
@@ -209,12 +214,7 @@ def test_a_file_without_a_header_is_judged_whole(page: Page, tmp_path: Path) -> 
     page.select_option("#titlecolumn", label="column 2")
     page.select_option("#textcolumn", label="column 3")
     assert "Judge 2 rows" == page.inner_text("#start")
-    page.click("#start")
-    page.wait_for_selector("#download:not([hidden])")
-    with page.expect_download() as download:
-        page.click("#download")
-    download.value.save_as(tmp_path / "out.csv")
-    head, first, _ = (tmp_path / "out.csv").read_text().splitlines()
+    head, first, _ = _judged(page, tmp_path).splitlines()
     assert "column_1,column_2,column_3,label,probability,abstained,model_version,error" == head
     assert first.startswith("2,Great,I love it.,")
     assert [] == _faults(page)

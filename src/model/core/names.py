@@ -36,6 +36,9 @@ COST_TAG = "train.cost"
 MODEL_ARTIFACT = "artifacts/model"
 """Folder of the model's own files in a version's artifacts."""
 
+TRAINED_VIEW = "?workflowType=machine_learning"
+"""At the end of an address of MLflow's page: the view of trained models, not of language models."""
+
 CARD_FOLDER, CARD_PAGE = "card", "model_card.html"
 PLOTS_FOLDER = "plots"
 EVALUATION_FILE, PROMOTION_FILE = "evaluation.json", "promotion.json"

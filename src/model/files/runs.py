@@ -4,7 +4,7 @@ Both are written down once, under the run's name.
 """
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import Field, ValidationError
@@ -41,6 +41,11 @@ def run_key(name: str) -> str:
         msg = f"{name!r} cannot name a run: letters, digits, dots, dashes, plus signs, up to 80."
         raise UsageError(msg, hint="For example run=2026-W48.")
     return f"runs/{name}.json"
+
+
+def this_week() -> str:
+    """Return the name of the week that it is now, by UTC."""
+    return week_of(datetime.now(UTC).date())
 
 
 def week_of(day: date) -> str:

@@ -101,7 +101,7 @@ class LocalStorage:
             with saying_what_failed(path), atomic_write(path) as aside:
                 yield aside
         except BaseException:
-            if begun:  # nothing came of it, not even a folder
+            if begun:  # by the holder of a lease, so nobody else has begun to write there
                 with suppress(OSError):
                     path.parent.rmdir()
             raise

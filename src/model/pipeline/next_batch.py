@@ -10,7 +10,6 @@ has been learned from.
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Literal
 
 from src.model import command
@@ -21,7 +20,7 @@ from src.model.core.names import RAW_DIGEST_TAG
 from src.model.files.batches import as_ranges
 from src.model.files.layout import RAW_TRAIN
 from src.model.files.lineage import current_raw, current_split, numbers_of
-from src.model.files.runs import PlannedRun, planned, run_key, week_of
+from src.model.files.runs import PlannedRun, planned, run_key, this_week
 from src.model.tracking.base import Version, resolve
 
 
@@ -51,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     storage, count = context.storage, context.settings.batches
-    name = args.run or week_of(datetime.now(UTC).date())
+    name = args.run or this_week()
     key = run_key(name)
     with storage.lease("next_batch", wait=30):
         raw = current_raw(storage).files[RAW_TRAIN].sha256

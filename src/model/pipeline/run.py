@@ -12,14 +12,13 @@ import importlib
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from pydantic import ConfigDict
 
 from src.model import command, steps
 from src.model.command import Outcome, Result
 from src.model.context import Context
-from src.model.files.runs import PREFIX, week_of
+from src.model.files.runs import PREFIX, this_week
 from src.model.training.inputs import batch_numbers
 
 Report = Callable[[str, Outcome], None]
@@ -54,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    batches, run_name = args.batches, args.run or week_of(datetime.now(UTC).date())
+    batches, run_name = args.batches, args.run or this_week()
     if args.pipeline == "train":
         batch_numbers(context, batches)  # refused before the first step runs
     if args.pipeline == "weekly":

@@ -13,6 +13,7 @@ import mlflow
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.utils.time import get_current_time_millis
 
+from src.model.core.names import TRAINED_VIEW
 from src.model.core.settings import Settings
 from src.model.files.manifest import Manifest, to_json
 from src.model.tracking.base import DataSet, Run
@@ -92,7 +93,7 @@ class MlflowRun:
         with saying_what_failed():
             experiment = self._client.get_run(self.id).info.experiment_id
         place = f"#/experiments/{experiment}/runs/{self.id}/artifacts/{artifact}"
-        return f"{place}?workflowType=machine_learning"
+        return place + TRAINED_VIEW
 
 
 _COMPLETE_TAG = "manifest_sha256"

@@ -63,7 +63,7 @@ function looksLikeNames(cells) {
 // What the lines are, now that it is known, or was said, whether the first holds the names.
 function arrange() {
   const named = $("hasheader").checked, [first] = table.lines;
-  const head = named ? first : first.map((_, place) => `column ${place + 1}`);
+  const head = first.map((name, place) => (named && name.trim()) || `column ${place + 1}`);
   table = { ...table, head, named, rows: named ? table.lines.slice(1) : table.lines };
   const at = (names) => head.findIndex((h) => names.includes(h.trim().toLowerCase()));
   choices($("titlecolumn"), head, at(TITLES));
@@ -73,7 +73,7 @@ function arrange() {
 }
 
 function choices(select, head, chosen) {
-  const options = [new Option("none", -1), ...head.map((name, place) => new Option(name || `column ${place + 1}`, place))];
+  const options = [new Option("none", -1), ...head.map((name, place) => new Option(name, place))];
   select.replaceChildren(...options);
   select.value = String(chosen);
 }
@@ -83,8 +83,8 @@ const reviewOf = (row, [title, text]) => ({ title: row[title] ?? "", message: ro
 
 function preview() {
   const chosen = columns();
-  $("firsthead").replaceChildren(...["row", ...table.head].map((name, place) => {
-    const cell = made("th", name.trim() || `column ${place}`);
+  $("firsthead").replaceChildren(...["row", ...table.head].map((name) => {
+    const cell = made("th", name);
     cell.scope = "col";
     return cell;
   }));
@@ -109,7 +109,7 @@ async function pause(seconds) {
   while (going && Date.now() < until) await new Promise((go) => setTimeout(go, 200));
 }
 
-async function judgeAll({ head, named, rows, separator, name }) {
+async function judgeAll({ lines: [first], head, named, rows, separator, name }) {
   const chosen = columns();
   going = true;
   $("file").disabled = true; // another file would have other columns
@@ -117,7 +117,7 @@ async function judgeAll({ head, named, rows, separator, name }) {
   $("batch").hidden = false;
   for (const id of ["download", "errors", "shares"]) $(id).hidden = true;
   $("cancel").hidden = false;
-  const lines = [[...(named ? head : head.map((column) => column.replace(" ", "_"))), ...ADDED]], seen = { positive: 0, negative: 0, undecided: 0 }, errors = [];
+  const lines = [[...(named ? first : head.map((column) => column.replace(" ", "_"))), ...ADDED]], seen = { positive: 0, negative: 0, undecided: 0 }, errors = [];
   let done = 0, ended = "";
   while (done < rows.length && going && !ended) {
     const some = rows.slice(done, done + ROWS);
