@@ -84,7 +84,7 @@ RUN = $(if $(filter docker-%,$@),docker/run.sh,$(PY) -m)
 
 .PHONY: help
 help: ## List every target
-	@echo 'Targets (variables: source= append= run= batch= batches= warm_start= trials= model_version= title= message= since= until= window= in= out= DATA=):'
+	@echo 'Targets (variables: source= append= run= batch= batches= warm_start= trials= model_version= title= message= since= until= window= in= out= DATA=; ports: API_PORT= MLFLOW_PORT=):'
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9 -]+:.*## /{split($$1, names, " "); \
 		printf "  %-30s %s\n", names[1], $$2; if (names[2]) printf "  %-30s … in a container\n", names[2]}' $(firstword $(MAKEFILE_LIST))
 
@@ -209,9 +209,10 @@ docs: .venv/.locked ## Write the generated parts of docs/ anew: options, setting
 	@$(PY) -m tools.docs_reference
 
 .PHONY: clean clean-data
-clean-data: ## Delete all data, models, runs and caches of this folder; asks first [yes=1]
+clean-data: ## Stop MLflow's server and delete all data, models, runs and caches of this folder; asks first [yes=1]
 	@said=$$yes; [ -n "$$said" ] || read -r -p 'Delete data, mlruns, mlflow.db, demo.db and optuna.db here? [y/N] ' said || true; \
 		case $$said in 1|[yY]*|true) ;; *) echo 'Nothing was deleted; yes=1 does it without asking.' >&2; exit 2 ;; esac
+	@[ ! -f .mlflow/server.json ] || $(PY) -m src.model.mlflow_server down >&2
 	@rm -rf data mlruns .mlflow mlflow.db mlflow.db.*.lock demo.db demo.db.*.lock optuna.db; echo 'Deleted.' >&2
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
 	@rm -rf .venv .venv-mlflow .venv-api .venv-bench .venv-evidently .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
@@ -326,7 +327,7 @@ monitoring-report docker-monitoring-report: ## The same as a page, data/monitori
 	@$(RUN) src.monitoring.check --report --window="$$window" --until="$$until"
 
 .PHONY: drift-demo
-drift-demo: .venv/.locked .venv-api/.locked ## Reviews that change, replayed through the API: what is seen, decided and mended (3 minutes)
+drift-demo: .venv/.locked .venv-api/.locked ## Reviews that change, replayed through the API: what is seen, decided and mended (two minutes)
 	@$(PY) -m src.monitoring.drift_demo
 
 ##@ API

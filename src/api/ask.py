@@ -77,7 +77,8 @@ def asked(address: str, review: Mapping[str, str], key: str, *, explain: bool) -
             return client.post(place, json=review, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL, ImportError) as error:
         msg = f"The API at {address} does not answer: {error}."
-        raise UnreachableError(msg, hint="Start it with make api-run.") from None
+        hint = "Start it with make api-run; one on another port is asked with API_PORT=8010."
+        raise UnreachableError(msg, hint=hint) from None
 
 
 def said(answer: httpx.Response) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from src.api.model_cache import ModelCache
 from src.api.sources import Contents, Reference, Source
 from src.model.core.errors import ModelError, ReviewsError, TrackingError
 from src.model.core.models import open_model
-from src.model.core.names import EXPORTED_CARD
+from src.model.core.names import EXPORTED_CARD, GENERATED
 from src.model.core.served_model import ServedModel
 
 _SLOWEST = 8  # a source that fails is asked at least every eighth time
@@ -39,6 +39,7 @@ class Served:
     loaded_at: str
     language: str
     card: bytes | None = None
+    of_generated: bool = False
 
 
 def load_served(reference: Reference, contents: Contents) -> Served:
@@ -66,6 +67,7 @@ def load_served(reference: Reference, contents: Contents) -> Served:
         loaded_at=datetime.now(UTC).isoformat(timespec="seconds"),
         language=artifact.language.name,
         card=contents.get(EXPORTED_CARD),
+        of_generated=bool(training and training.source.startswith(GENERATED)),
     )
 
 

@@ -197,6 +197,7 @@ def _about(served: Served) -> dict[str, Any]:
         "language": served.language,
         "digest": served.digest,
         "data_digest": served.data_digest,
+        "generated_data": served.of_generated,
         "source": reference.source,
         "loaded_at": served.loaded_at,
         "card": "/card" if served.card else None,

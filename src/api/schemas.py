@@ -44,6 +44,14 @@ class Review(_Strict):
         description="The review's text; `text` is taken too.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_it_once(cls, given: Any) -> Any:
+        if isinstance(given, dict) and {"message", "text"} <= given.keys():
+            msg = "message and text are two names of one field: give one of them"
+            raise ValueError(msg)
+        return given
+
     @model_validator(mode="after")
     def _says_something(self) -> "Review":
         if not (self.title.strip() or self.message.strip()):
@@ -220,6 +228,10 @@ class ModelOut(BaseModel):
     run_id: str
     digest: str
     data_digest: str
+    generated_data: bool = Field(
+        description="Whether it learned from generated reviews: then `metrics` say nothing of "
+        "real ones."
+    )
     source: str
     loaded_at: str
     card: str | None

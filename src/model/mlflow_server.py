@@ -142,7 +142,7 @@ def _links(address: str, settings: Settings) -> dict[str, str]:
     runs = f"{address}/#/experiments/{number}/runs{TRAINED_VIEW}"
     return {
         "trainings": f"{runs}&searchFilter=tags.step%20%3D%20%27train%27",
-        "runs": runs,
+        "runs": f"{runs}&searchFilter=",  # without one the page keeps the filter it had
         "versions": f"{address}/#/models/{settings.mlflow.model_name}{TRAINED_VIEW}",
     }
 

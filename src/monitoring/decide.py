@@ -71,8 +71,9 @@ def _without_harm(
     drift: DriftReport, harm: HarmReport, estimated: EstimateReport | None, moved: str
 ) -> Decided:
     if drift.verdict == "insufficient_data":
-        few = f"{drift.n:,} predictions and {drift.m:,} reviews in the reference"
-        return Decided("wait", f"{few} are too few to say anything of drift.")
+        predictions = f"{drift.n:,} prediction{'s' * (drift.n != 1)}"
+        few = f"{predictions} and {drift.m:,} reviews in the reference are too few"
+        return Decided("wait", f"{few} to tell drift: of both {drift.least:,} are needed.")
     if drift.verdict == "no":
         return Decided("wait", f"Nothing has drifted, and {_labels_say(harm)}.")
     if harm.verdict == "unknown" and estimated and _doubtful(estimated, harm):

@@ -13,7 +13,7 @@ import numpy as np
 from src.model.core.records import Record
 from src.model.core.settings import MonitoringSettings
 from src.monitoring import measures
-from src.monitoring.measures import SCORE, Measure
+from src.monitoring.measures import LOG, SCORE, Measure
 from src.monitoring.reference_record import Reference
 from src.monitoring.resampling import (
     Compared,
@@ -87,11 +87,15 @@ class StatisticRecord(Record):
 
 
 class DriftReport(Record):
-    """Whether any figure has drifted, of n reviews in the window and m in the reference."""
+    """Whether any figure has drifted, of n reviews in the window and m in the reference.
+
+    Of both there must be `least`.
+    """
 
     verdict: Verdict
     n: int
     m: int
+    least: int
     statistics: list[StatisticRecord] = []
 
     @property
@@ -106,7 +110,7 @@ def drift(reference: Reference, window: Sketch, settings: MonitoringSettings) ->
     """
     n, m, least = window.rows, reference.sketch.rows, settings.min_rows
     if min(n, m) < least:
-        return DriftReport(verdict="insufficient_data", n=n, m=m)
+        return DriftReport(verdict="insufficient_data", n=n, m=m, least=least)
     random = np.random.default_rng(_seed(reference.sketch, window))
     draws = draws_for(settings.drift_rate / sum(one.weight for one in STATISTICS))
     found, weights = [], []
@@ -130,7 +134,9 @@ def drift(reference: Reference, window: Sketch, settings: MonitoringSettings) ->
         for one, bound, unlikely in zip(found, bounds, rejected, strict=True)
     ]
     any_drifted = any(record.drifted for record in records)
-    return DriftReport(verdict="yes" if any_drifted else "no", n=n, m=m, statistics=records)
+    return DriftReport(
+        verdict="yes" if any_drifted else "no", n=n, m=m, least=least, statistics=records
+    )
 
 
 def _record(
@@ -145,7 +151,7 @@ def _record(
     before = measure.mean(reference.sketch.counts[measure.name])
     after = measure.mean(window.counts[measure.name])
     distance = result.distance
-    if statistic.unit == "per cent":
+    if statistic.unit == LOG:
         before, after = (float(np.expm1(value / 100)) for value in (before, after))
     if statistic.name == "label_shift":
         before, after, distance = _as_labels(reference, after - before, distance)

@@ -14,6 +14,9 @@ from src.model.core.language import looks_other
 Counts = npt.NDArray[np.int64]
 """How many reviews fall into each bin of a measure, shape (bins,)."""
 
+LOG = "100 ln"
+"""The unit of what is counted by its order of magnitude: 100 times the natural logarithm."""
+
 FORMAT = 1
 """Grows when bins, units or measures change: sketches of other formats are made anew."""
 
@@ -53,7 +56,7 @@ def _yes_no(name: str) -> Measure:
 
 
 def _sizes(name: str, unit: str) -> Measure:
-    """A number of tokens on the scale 100 ln(1 + tokens): close values differ by per cent."""
+    """A number of tokens on the scale 100 ln(1 + tokens), where d apart is e^(d/100) times."""
     edges = np.concatenate([np.arange(1, 16), np.round(16 * 2 ** (np.arange(36) / 4))])
     lows = np.concatenate([[0.0], edges])
     values: npt.NDArray[np.float64] = 100 * np.log1p(lows)
@@ -62,8 +65,8 @@ def _sizes(name: str, unit: str) -> Measure:
 
 SCORE = _shares("score", 100)
 ABSTAINED = _yes_no("abstained")
-TOKENS = _sizes("tokens", "per cent")
-TITLE_TOKENS = _sizes("title_tokens", "per cent")
+TOKENS = _sizes("tokens", LOG)
+TITLE_TOKENS = _sizes("title_tokens", LOG)
 OTHER_LANGUAGE = _yes_no("other_language")
 _UNKNOWN_EDGES = np.concatenate([[1e-9], np.arange(1, 40) / 100, np.arange(8, 20) / 20])
 UNKNOWN = Measure(

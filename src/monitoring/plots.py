@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from src.monitoring.drift import StatisticRecord
 from src.monitoring.harm import HarmReport
 from src.monitoring.measures import Counts
+from src.monitoring.texts import distance_text
 from src.monitoring.verdict import Point
 
 BLUE, ORANGE, GREY, RED = "#3182ce", "#dd6b20", "#8a94a6", "#e53e3e"
@@ -50,7 +51,7 @@ def effects_plot(statistics: Sequence[StatisticRecord]) -> Markup:
         colours = [ORANGE if one.drifted else GREY for one in statistics]
         axes.barh([one.says for one in statistics], times, color=colours)
         for place, one in enumerate(statistics):
-            text = f"{one.distance:,.1f} {one.unit}"
+            text = distance_text(one, one.distance)
             axes.text(times[place] + 0.06, place, text, va="center", fontsize=9)
         axes.axvline(1, color=_INK, linewidth=1, linestyle="--")
         axes.set_xlim(0, max(*times, 1.2) + 1.3)

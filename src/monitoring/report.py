@@ -13,7 +13,7 @@ from src.monitoring.decide import Decision
 from src.monitoring.measures import SCORE
 from src.monitoring.plots import effects_plot, scores_plot, timeline_plot
 from src.monitoring.reference_record import Reference
-from src.monitoring.texts import harm_text
+from src.monitoring.texts import distance_text, harm_text
 from src.monitoring.verdict import VersionVerdict, Window
 
 _DRAWN = 4  # versions
@@ -41,7 +41,9 @@ def page(result: CheckResult, window: Window, references: Mapping[str, Reference
         _part(verdict, window, references[verdict.model_version])
         for verdict in result.versions[:_DRAWN]
     ]
-    return _template().render(result=result, parts=parts, todo=NEXT[result.decision])
+    return _template().render(
+        result=result, parts=parts, todo=NEXT[result.decision], distance=distance_text
+    )
 
 
 def _part(verdict: VersionVerdict, window: Window, reference: Reference) -> _Part:

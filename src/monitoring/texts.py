@@ -1,10 +1,12 @@
 """A check's answer as text for people."""
 
+import math
 from collections.abc import Sequence
 
 from src.monitoring.answer import CheckResult
 from src.monitoring.drift import StatisticRecord
 from src.monitoring.harm import HarmReport
+from src.monitoring.measures import LOG
 from src.monitoring.verdict import VersionVerdict
 
 
@@ -38,7 +40,8 @@ def _shares(result: CheckResult) -> str:
 def _version_lines(verdict: VersionVerdict, *, verbose: bool) -> list[str]:
     drift = verdict.drift
     shown = drift.statistics if verbose else drift.drifted
-    what = {"yes": "yes", "no": "no", "insufficient_data": "too few predictions"}[drift.verdict]
+    few = f"too few predictions: {drift.least:,} are needed, and as many in the reference"
+    what = {"yes": "yes", "no": "no", "insufficient_data": few}[drift.verdict]
     lines = [
         f"  version {verdict.model_version}, compared with {verdict.m:,} {verdict.reference}",
         f"    drift: {what}",
@@ -67,16 +70,33 @@ def statistic_text(statistic: StatisticRecord) -> str:
     """Return a figure and its bound as a line.
 
     >>> print(statistic_text(StatisticRecord(
-    ...     name="unknown_share", says="share of unknown words", kind="words", unit="points",
+    ...     name="unknown_share", says="unknown words", kind="words", unit="points",
     ...     reference=0.3, window=4.1, distance=3.8, at_least=2.0, p_value=0.001, p_bound=0.00625,
     ...     drifted=True)))
-    share of unknown words: 0.3 to 4.1, moved 3.8 points (from 2 on counts; p 0.001, bound 0.0063)
+    unknown words: 0.3 to 4.1, moved 3.80 points (from 2.00 points on counts; p 0.001, bound 0.0063)
     """
-    moved = f"moved {statistic.distance:,.1f} {statistic.unit}"
-    bound = f"from {statistic.at_least:g} on counts"
+    moved = f"moved {distance_text(statistic, statistic.distance)}"
+    bound = f"from {distance_text(statistic, statistic.at_least)} on counts"
     values = f"{statistic.reference:,.1f} to {statistic.window:,.1f}"
     chance = f"p {statistic.p_value:.2g}, bound {statistic.p_bound:.2g}"
     return f"{statistic.says}: {values}, {moved} ({bound}; {chance})"
+
+
+def distance_text(statistic: StatisticRecord, distance: float) -> str:
+    """Return a figure's distance with its unit, rounded down: what is below a bound looks so.
+
+    >>> of_words = StatisticRecord.model_construct(unit="points")
+    >>> of_lengths = StatisticRecord.model_construct(unit="100 ln")
+    >>> distance_text(of_words, 0.9988), distance_text(of_lengths, 80.4)
+    ('0.99 points', '2.23-fold')
+    """
+    if statistic.unit == LOG:
+        return f"{_down(math.exp(distance / 100))}-fold"
+    return f"{_down(distance)} {statistic.unit}"
+
+
+def _down(figure: float) -> str:
+    return f"{math.floor(round(100 * figure, 6)) / 100:,.2f}"
 
 
 def harm_text(harm: HarmReport) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -40,13 +42,26 @@ def test_up_status_down(tracked: Workspace) -> None:
     assert ["manifest.json"] == [item.path for item in artifact]
     assert "<title>MLflow</title>" in page.text
     assert up["runs"].startswith(f"{up['address']}/#/experiments/{experiment.experiment_id}/runs?")
-    assert up["trainings"] == f"{up['runs']}&searchFilter=tags.step%20%3D%20%27train%27"
+    assert up["trainings"] == f"{up['runs']}tags.step%20%3D%20%27train%27"
     assert up["versions"].startswith(f"{up['address']}/#/models/amazon-reviews-sentiment?")
     assert "stopped" == down["state"]
     assert not [
         pid for pid in family if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"
     ]
     assert "stopped" == tracked.ok("mlflow_server", "down")["state"]
+
+
+def test_clean_data_stops_the_server(tracked: Workspace) -> None:
+    """Nobody is left with a page over a database that is gone."""
+    up = tracked.ok("mlflow_server", "up", "--port", str(free_port()), *PROGRAM)
+    for name in (".venv", "Makefile", "pyproject.toml", "src", "tools"):
+        (tracked.path / name).symlink_to(ROOT / name)
+    words = ["make", "clean-data", "yes=1", f"PYTHON={sys.executable}"]
+    done = subprocess.run(words, cwd=tracked.path, capture_output=True, text=True, check=False)
+
+    assert (0, True) == (done.returncode, "MLflow is down" in done.stderr), done.stderr
+    assert not psutil.pid_exists(up["pid"]) or "zombie" == psutil.Process(up["pid"]).status()
+    assert not Path(".mlflow").exists()
 
 
 def test_a_port_that_is_taken(tracked: Workspace) -> None:

@@ -150,6 +150,11 @@ def test_what_cannot_be_scored_is_refused(
         (b'title,text\n"a\nb,"c\n', "has no row that could be read: 2 "),
         (b"Terrible phone,It broke\nGreat,I love it\n", "2 cells, is taken for the header"),
         (b"Title,title,text\na,b,c\n", "has more than one column title"),
+        (b"Headline,Review Text,stars\na,b,5\n", "it has Headline, Review Text, stars"),
+        (
+            b"Headline,Review Text,stars\na,b,5\n",
+            "Set REVIEWS_COLUMN_TITLE=Headline REVIEWS_COLUMN_TEXT='Review Text', or rename them.",
+        ),
     ],
 )
 def test_nothing_to_judge_is_no_success(champion: Workspace, content: bytes, said: str) -> None:

@@ -99,6 +99,8 @@ def test_the_gate_keeps_a_bad_model_back(champion: Workspace) -> None:
     assert "accuracy" in [rule["name"] for rule in kept.json["rules"] if not rule["passed"]]
     assert "MISSED accuracy " in shown.out
     assert "version 1 stays the champion" in shown.out
+    assert "with other bounds: REVIEWS_PROMOTE_" in shown.out
+    assert "REVIEWS_PROMOTE_MIN_ACCURACY=… " in shown.out
     assert {"champion": 1, "challenger": 2} == aliases(champion)
 
 
@@ -150,9 +152,11 @@ def test_a_challenger_judged_on_older_rows_is_evaluated_first(weak: Workspace) -
     """Its figures and card are of rows that are no longer there: exit 2 and the command."""
     challenged(weak)
     weak.ok("data.ingest", "--source", "synthetic:2000@8")
+    not_cleaned = weak.run("pipeline.promote")
     weak.ok("data.preprocess_test")
     refused = weak.run("pipeline.promote")
 
+    assert "make model-preprocess-test model-evaluate model-promote again" in not_cleaned.err
     assert (2, True) == (refused.code, "was evaluated on other test rows" in refused.err)
     assert "make model-evaluate again" in refused.err
 

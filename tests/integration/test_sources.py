@@ -234,11 +234,30 @@ def test_the_digest_of_a_local_source_is_its_parent(workspace: Workspace) -> Non
     assert {"reviews.zip": hashlib.sha256(path.read_bytes()).hexdigest()} == manifest["parents"]
 
 
+def test_what_stands_beside_the_tables_is_named(workspace: Workspace) -> None:
+    """A folder with a train table may hold others; none is passed over in silence."""
+    folder = workspace.path / "own"
+    folder.mkdir()
+    for name in ("train.csv", "more.csv", "notes.md"):
+        lines = (f"2,Good,I love it {n}\n1,Bad,It broke {n}\n" for n in range(100))
+        (folder / name).write_text("".join(lines))
+    done = workspace.run("data.ingest", "--source", str(folder))
+
+    assert 0 == done.code
+    assert "files beside train and test are not read" in done.err
+    assert ("more.csv" in done.err, "notes.md" in done.err) == (True, False)
+
+
 def test_unknown_schemes_and_missing_paths(workspace: Workspace) -> None:
     """What is no source is refused by name."""
     for source, code, said in (
         ("ftp://host/x.csv", 2, "the scheme ftp is not known"),
         ("nowhere.zip", 3, "nowhere.zip does not exist"),
+        (
+            "synthetic",
+            2,
+            "Known are kaggle:owner/name, public:amazon-polarity, synthetic:ROWS@SEED",
+        ),
     ):
         result = workspace.run("data.ingest", "--source", source)
         assert code == result.code

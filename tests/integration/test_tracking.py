@@ -93,6 +93,18 @@ def test_what_does_not_resolve_is_explained(place: Workspace, reference: str, sa
         resolve(place.context().registry, reference)
 
 
+def test_a_challenger_without_a_champion_is_named(place: Workspace) -> None:
+    """Who has a version that was kept back is told how to use it, and how to let it pass."""
+    registry = place.context().registry
+    register(place)
+    registry.set_alias("challenger", 1)
+
+    with pytest.raises(UsageError) as caught:
+        resolve(registry, "champion")
+    assert "Version 1 is the challenger: take it with model_version=1" in caught.value.hint
+    assert "make model-promote" in caught.value.hint
+
+
 def test_a_fetched_model_is_the_registered_one(place: Workspace) -> None:
     """What comes back has the same files, and gives bit-equal probabilities."""
     from src.model.core.models import load_model

@@ -131,7 +131,7 @@ def test_every_endpoint_answers(client: Client) -> None:
         model["challenger"],
     )
     assert feedback.json()["known"]
-    assert "English" == model["language"]
+    assert ("English", False) == (model["language"], model["generated_data"])
     for answer in (said, batch["results"][0]):
         assert 0 <= answer["unknown_share"] <= 1
         assert answer["other_language"] is False
@@ -244,6 +244,7 @@ def test_the_text_may_be_called_text(client: Client) -> None:
     batch = client.post("/api/v1/predict/batch", json={"reviews": [{"text": REVIEW["message"]}]})
 
     assert said[0].json()["probability"] == said[1].json()["probability"]
+    assert "message and text are two names of one field" in both.json()["detail"]
     assert 422 == both.status_code
     assert 0 == batch.json()["failed"]
 

@@ -17,7 +17,7 @@ from src.monitoring.estimate import EstimateReport
 from src.monitoring.gauges import _HELP
 from src.monitoring.harm import HarmReport, harm
 from src.monitoring.labels import Labels
-from src.monitoring.measures import ABSTAINED, MEASURES, SCORE, TOKENS, UNKNOWN, Measure
+from src.monitoring.measures import ABSTAINED, LOG, MEASURES, SCORE, TOKENS, UNKNOWN, Measure
 from src.monitoring.resampling import (
     DRAWS,
     Distance,
@@ -181,7 +181,9 @@ def _drift(*kinds: str) -> DriftReport:
         )
         for kind in kinds
     ]  # fmt: skip
-    return DriftReport(verdict="yes" if kinds else "no", n=500, m=500, statistics=records)
+    return DriftReport(
+        verdict="yes" if kinds else "no", n=500, m=500, least=200, statistics=records
+    )
 
 
 def _harm(verdict: str, loudest: float = 0.0) -> HarmReport:
@@ -194,6 +196,9 @@ def _harm(verdict: str, loudest: float = 0.0) -> HarmReport:
 SURE = EstimateReport(verdict="estimated", accuracy=0.9, outside_reference=0, outside=1)
 LOW = SURE.model_copy(update={"accuracy": 0.8})
 STRANGE = EstimateReport(verdict="not_estimable", outside_reference=0, outside=80)
+
+
+_TOO_FEW = DriftReport(verdict="insufficient_data", n=1, m=9, least=200)
 
 
 @pytest.mark.parametrize(
@@ -212,9 +217,9 @@ STRANGE = EstimateReport(verdict="not_estimable", outside_reference=0, outside=8
         (_drift("shape"), _harm("yes"), SURE, "investigate", "only in form"),
         (_drift(), _harm("yes"), SURE, "investigate", "has not changed"),
         (_drift("words"), _harm("yes", 0.8), SURE, "investigate", "80% of them are from key x"),
-        (DriftReport(verdict="insufficient_data", n=5, m=9), _harm("no"), None, "wait", "too few"),
-        (DriftReport(verdict="insufficient_data", n=5, m=9), _harm("yes"), None, "investigate",
-         "fallen"),
+        (_TOO_FEW, _harm("no"), None, "wait",
+         "1 prediction and 9 reviews in the reference are too few to tell drift: of both 200"),
+        (_TOO_FEW, _harm("yes"), None, "investigate", "fallen"),
     ],
 )  # fmt: skip
 def test_every_rule_decides(
@@ -230,8 +235,8 @@ def test_every_rule_decides(
 
 
 def test_every_figure_has_a_unit_people_know() -> None:
-    """Points, per cent and bits, and a least difference above 0."""
-    assert {"points", "per cent", "bits"} == {statistic.unit for statistic in STATISTICS}
+    """Points, logarithms and bits, and a least difference above 0."""
+    assert {"points", LOG, "bits"} == {statistic.unit for statistic in STATISTICS}
     assert all(statistic.minimum > 0 for statistic in STATISTICS)
 
 

@@ -65,6 +65,7 @@ def test_an_empty_tracking_address_means_off_and_other_empty_values_the_default(
     [
         ("REVIEWS_DATADIR", "x", "Did you mean REVIEWS_DATA_DIR?"),
         ("REVIEWS_BANANA", "x", "REVIEWS_BANANA is not a setting"),
+        ("REVIEWS_FOO", "x", "The settings are listed in docs/model/scripts.md"),
         ("REVIEWS_TEST_SHARE", "2", "REVIEWS_TEST_SHARE='2'"),
         ("REVIEWS_BATCHES", "ten", "REVIEWS_BATCHES='ten'"),
         ("REVIEWS_LEARNER", "gpt", "REVIEWS_LEARNER='gpt'"),

@@ -27,6 +27,9 @@ GATE_TAG = "gate"
 ROLLED_BACK = "rolled back"
 """Value of that tag: the version was the champion and is not to be promoted again."""
 
+GENERATED = "synthetic:"
+"""How a source of generated reviews begins."""
+
 FOOTPRINT = ("train.seconds", "train.rows", "train.peak_mb")
 """What a training cost: metrics of its run."""
 

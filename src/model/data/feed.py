@@ -76,6 +76,10 @@ def open_feed(spec: str, settings: Settings, advance: Advance) -> Feed:
             lambda _, advance: _generated(recipe, advance),
         )  # fmt: skip
     source = open_source(spec, settings, advance)
+    if source.beside:
+        structlog.get_logger().warning(
+            "files beside train and test are not read", files=", ".join(source.beside)
+        )
     reading, extra = _columns(source, settings.source)
     parameters = {
         "source": shown(spec),

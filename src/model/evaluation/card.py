@@ -14,6 +14,7 @@ import jinja2
 from markdown_it import MarkdownIt
 
 from src.model.core.labels import THRESHOLD
+from src.model.core.names import GENERATED
 from src.model.core.records import Description, InputFile, Training
 from src.model.evaluation.behaviour import Rate
 from src.model.evaluation.intervals import Interval
@@ -32,14 +33,20 @@ _FIGURES = {
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 _H2 = re.compile(r"<h2>(.*?)</h2>")
 _STYLE = """
-:root { --ink: #1a202c; --paper: #ffffff; --line: #e2e8f0; --link: #1f5fa8; }
+:root { --ink: #1a202c; --paper: #ffffff; --line: #e2e8f0; --link: #1f5fa8; --shade: #4a5568; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e8edf4; --paper: #12161d; --line: #3b4657; --link: #8ec1f7; }
+  :root { --ink: #e8edf4; --paper: #12161d; --line: #3b4657; --link: #8ec1f7; --shade: #a9b5c6; }
 }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
 body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; } h3 { font-size: 1.05rem; }
-a { color: var(--link); } .wide { overflow-x: auto; margin: 1rem 0; }
+a { color: var(--link); }
+.wide { overflow-x: auto; margin: 1rem 0;
+  background: linear-gradient(to right, var(--paper) 1rem, transparent 2rem),
+  linear-gradient(to left, var(--paper) 1rem, transparent 2rem) 100% 0,
+  linear-gradient(to right, var(--shade), transparent) 0 0 / .5rem 100%,
+  linear-gradient(to left, var(--shade), transparent) 100% 0 / .5rem 100%;
+  background-repeat: no-repeat; background-attachment: local, local, scroll, scroll; }
 table { border-collapse: collapse; overflow-wrap: normal; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
 td { font-variant-numeric: tabular-nums; } code { overflow-wrap: anywhere; font-size: .9em; }
@@ -99,7 +106,7 @@ def brief(facts: CardFacts) -> str:
 
 
 def _generated(source: str) -> bool:
-    return source.startswith("synthetic:")
+    return source.startswith(GENERATED)
 
 
 def markdown(facts: CardFacts) -> str:

@@ -137,9 +137,11 @@ def verdict_text(
 
 
 def _what_to_do(verdict: Verdict, number: int) -> list[str]:
-    bounds = ", ".join(dict.fromkeys(rule.setting for rule in verdict.missed if rule.setting))
+    names = dict.fromkeys(rule.setting for rule in verdict.missed if rule.setting)
+    bounds = " ".join(f"{name}=…" for name in names)
     use = f"make model-predict model_version={number}, make model-export model_version={number}"
-    return [*([f"  its bounds: {bounds}"] if bounds else []), f"  to use it all the same: {use}"]
+    other = [f"  with other bounds: {bounds} make model-promote"] if bounds else []
+    return [*other, f"  to use it all the same: {use}"]
 
 
 def comparison_text(pair: Comparison) -> list[str]:

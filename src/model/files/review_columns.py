@@ -11,6 +11,7 @@ import pyarrow as pa
 from src.model.core.errors import DataError
 from src.model.core.settings import SourceSettings
 from src.model.files.readers import BLOCK_ROWS, format_of
+from src.model.files.usual_columns import as_words, look_like_names, usual_settings
 
 ADDED = (
     pa.field("label", pa.large_string()),
@@ -46,11 +47,7 @@ class Columns:
         title, text = (_one_of(names, frame.columns, place) for names in (titles, texts))
         if title is None and text is None:
             msg = f"{place} has no column title, text or message{_others(frame.columns, place)}."
-            hint = (
-                "Name them so, or name yours in REVIEWS_COLUMN_TITLE and REVIEWS_COLUMN_TEXT. "
-                "A file without a header needs one: a first line such as title,text."
-            )
-            raise DataError(msg, hint=hint)
+            raise DataError(msg, hint=_hint(frame.columns, place))
         for name in (title, text):
             kind = frame.schema[name] if name else pl.String()
             if kind.is_nested() or kind == pl.Binary:
@@ -113,9 +110,24 @@ def _one_of(names: Sequence[str], columns: Sequence[str], place: Path) -> str | 
 
 def _others(columns: Sequence[str], place: Path) -> str:
     """Return what a table has instead; of CSV only how much, it may be somebody's review."""
-    if format_of(place.name) == ".csv":
-        return f": its first line, {len(columns)} cells, is taken for the header"
-    return f"; it has {', '.join(columns) or 'none'}"
+    if _are_names(columns, place):
+        return f"; it has {', '.join(columns) or 'none'}"
+    return f": its first line, {len(columns)} cells, is taken for the header"
+
+
+def _hint(columns: Sequence[str], place: Path) -> str:
+    usual = usual_settings(columns) if _are_names(columns, place) else {}
+    names = ("REVIEWS_COLUMN_TITLE", "REVIEWS_COLUMN_TEXT")
+    if told := as_words({name: usual[name] for name in names if name in usual}):
+        return f"Set {told}, or rename them."
+    hint = f"Name them so, or name yours in {' and '.join(names)}."
+    if format_of(place.name) != ".csv":
+        return hint
+    return f"{hint} A file without a header needs one: a first line such as title,text."
+
+
+def _are_names(columns: Sequence[str], place: Path) -> bool:
+    return format_of(place.name) != ".csv" or look_like_names(columns, len(columns))
 
 
 def refuse_taken(names: Iterable[str], place: Path) -> None:

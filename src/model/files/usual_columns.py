@@ -1,6 +1,7 @@
 """What people call the columns of a table of reviews, to tell which settings name theirs."""
 
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 
 from src.model.core.errors import SourceError
 
@@ -86,11 +87,20 @@ def usual_settings(given: Iterable[str]) -> dict[str, str]:
     return {**found, "REVIEWS_LABELS": "stars"} if label in _STARS else found
 
 
+def as_words(settings: Mapping[str, str]) -> str:
+    """Return settings as a shell and a line of .env take them.
+
+    >>> as_words({"REVIEWS_COLUMN_TEXT": "Review Text"})
+    "REVIEWS_COLUMN_TEXT='Review Text'"
+    """
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
+
+
 def _hint(expected: Sequence[str], given: Sequence[str]) -> str:
     settings = usual_settings(given)
     names = list(_USUAL) if len(expected) == len(_USUAL) else [_LABEL, _TEXT]
     own = dict(zip(names, expected, strict=True))
-    told = " ".join(f"{name}={value}" for name, value in settings.items() if own.get(name) != value)
+    told = as_words({name: value for name, value in settings.items() if own.get(name) != value})
     if set(names) <= set(settings):
         return f"Set {told}."
     if told:

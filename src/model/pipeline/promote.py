@@ -113,7 +113,7 @@ def _promote(context: Context, *, ignoring: bool) -> Outcome:
             _finish(context, champion)  # a promotion was killed after it had moved the alias
         result = PromoteResult(decision="unchanged", model_version=champion.number)
         return Outcome(result, f"Unchanged: version {champion.number} is the champion already")
-    test = evaluation_file(context)
+    test = evaluation_file(context, then="model-evaluate model-promote")
     _require_evaluated(challenger, test)
     verdict = _verdict(context, challenger, None if ignoring else champion, test)
     former = champion.number if champion else None

@@ -19,6 +19,7 @@ from src.model import command, steps
 from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.files.runs import PREFIX, this_week
+from src.model.tracking.base import resolve
 from src.model.training.inputs import batch_numbers
 
 Report = Callable[[str, Outcome], None]
@@ -55,7 +56,9 @@ def build_parser() -> argparse.ArgumentParser:
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     batches, run_name = args.batches, args.run or this_week()
     if args.pipeline == "train":
-        batch_numbers(context, batches)  # refused before the first step runs
+        batch_numbers(context, batches)  # refused before the first step runs, as is the version
+        if args.warm_start:
+            resolve(context.registry, args.warm_start)
     if args.pipeline == "weekly":
         batches = f"{PREFIX}{run_name}"
     done: dict[str, Outcome] = {}

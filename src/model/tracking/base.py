@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from src.model.core.artifact import DESCRIPTION
 from src.model.core.digest import sha256
 from src.model.core.errors import ModelError, UsageError
-from src.model.core.names import ALIASES, CHALLENGER, CHAMPION, DIGEST_TAG, GATE_TAG, PREVIOUS
+from src.model.core.names import ALIASES, CHALLENGER, DIGEST_TAG, GATE_TAG, PREVIOUS
 from src.model.core.records import test_figures
 from src.model.files.batches import as_ranges
 
@@ -193,15 +193,23 @@ def resolve(registry: Registry, reference: str) -> Version:
         return version
     version = registry.by_alias(reference)
     if version is None and reference in ALIASES:
-        hints = {
-            CHAMPION: (
-                "Run make demo, or make model-pipeline-train on your data, or make model-promote."
-            ),
-            CHALLENGER: "Run make model-train batches=0 first.",
-            PREVIOUS: "There is a champion to go back to once a second one was promoted.",
-        }
-        raise UsageError(f"No model version is the {reference} yet.", hint=hints[reference])
+        msg = f"No model version is the {reference} yet."
+        raise UsageError(msg, hint=_how_to_get(registry, reference))
     if version is None:
         msg = f"{reference!r} is no model version."
         raise UsageError(msg, hint=f"Give a number or one of {', '.join(ALIASES)}.")
     return version
+
+
+def _how_to_get(registry: Registry, alias: str) -> str:
+    if alias == PREVIOUS:
+        return "There is a champion to go back to once a second one was promoted."
+    if alias == CHALLENGER:
+        return "Run make model-train batches=0 first."
+    waiting = registry.by_alias(CHALLENGER)
+    if waiting is None:
+        return "Run make demo, or make model-pipeline-train on your data."
+    return (
+        f"Version {waiting.number} is the challenger: take it with model_version={waiting.number}, "
+        "or ask the gate with make model-promote, which names the bounds it misses."
+    )

@@ -98,10 +98,13 @@ def train_files(context: Context, numbers: Sequence[int]) -> list[Processed]:
     ]
 
 
-def evaluation_file(context: Context) -> Processed:
-    """Return the processed test file. Raises UsageError where it is missing or out of date."""
+def evaluation_file(context: Context, then: str = "") -> Processed:
+    """Return the processed test file; `then` are the targets that it has to go through.
+
+    Raises UsageError where it is missing or out of date.
+    """
     sources = evaluation_sources(context.storage, context.settings.batches)
-    return _processed(context.storage, CLEAN_TEST, sources, "")
+    return _processed(context.storage, CLEAN_TEST, sources, then)
 
 
 def _processed(

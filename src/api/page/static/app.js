@@ -25,7 +25,8 @@ async function showModel() {
   try {
     const model = await ask("api/v1/model");
     const accuracy = model.metrics.accuracy ? `, right on ${(100 * model.metrics.accuracy).toFixed(1)} % of its test rows` : "";
-    $("model").textContent = `${model.name}, version ${model.version}${accuracy}`;
+    const caveat = model.generated_data ? ", which are generated: of real reviews that says nothing" : "";
+    $("model").textContent = `${model.name}, version ${model.version}${accuracy}${accuracy && caveat}`;
     $("card").hidden = !model.card;
     language = model.language;
   } catch (error) {

@@ -1,7 +1,7 @@
 "use strict";
 // A file of reviews: read here, its columns chosen, judged in parts, and given back with what was said.
 
-const ROWS = 500, FIRST = 5, SHOWN_ERRORS = 5, CUT = 160;
+const ROWS = 500, FIRST = 5, SHOWN_ERRORS = 5, CUT = 160, LOOKED_AT = 100;
 const TITLES = ["title", "headline", "summary", "subject", "titulo", "título"];
 const TEXTS = ["text", "message", "review", "body", "content", "reviewtext", "review text", "comment", "texto"];
 const LABELS = ["label", "polarity", "stars", "rating", "score", "sentiment"];
@@ -60,14 +60,18 @@ function looksLikeNames(cells) {
   return table.lines.length > 1 && plain.every((cell) => cell.length < NAME_LENGTH && !/[.!?]|^[\d.,]*$/.test(cell));
 }
 
+// The data set's own files have no header: label (1 or 2), title, text.
+const isAmazons = (lines) => lines.slice(0, LOOKED_AT).every((row) => row.length === 3 && /^[12]$/.test(row[0].trim()));
+
 // What the lines are, now that it is known, or was said, whether the first holds the names.
 function arrange() {
   const named = $("hasheader").checked, [first] = table.lines;
   const head = first.map((name, place) => (named && name.trim()) || `column ${place + 1}`);
   table = { ...table, head, named, rows: named ? table.lines.slice(1) : table.lines };
   const at = (names) => head.findIndex((h) => names.includes(h.trim().toLowerCase()));
-  choices($("titlecolumn"), head, at(TITLES));
-  choices($("textcolumn"), head, at(TEXTS));
+  const [title, text] = !named && isAmazons(table.lines) ? [1, 2] : [at(TITLES), at(TEXTS)];
+  choices($("titlecolumn"), head, title);
+  choices($("textcolumn"), head, text);
   $("preview").hidden = false;
   preview();
 }

@@ -223,10 +223,11 @@ def _secret_in(path: Path, name: str) -> str:
 def _refuse_unknown(values: Mapping[str, str], known: set[str]) -> None:
     for name in values:
         if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            others = [other.removeprefix(PREFIX) for other in known if other.startswith(PREFIX)]
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), others, n=1)
             hint = "The settings are listed in docs/model/scripts.md."
             if near:
-                hint = f"Did you mean {near[0]}? Unset it or correct it."
+                hint = f"Did you mean {PREFIX}{near[0]}? Unset it or correct it."
             raise SettingsError(f"{name} is not a setting of this project.", hint=hint)
 
 

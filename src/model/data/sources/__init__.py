@@ -24,6 +24,7 @@ SCHEMES = (
     "s3://bucket/key",
     "a local path",
 )
+_NAMES = {"kaggle", "public", "synthetic", "s3", "http", "https"}
 
 
 def open_source(spec: str, settings: Settings, progress: Callable[..., None]) -> Source:
@@ -48,6 +49,8 @@ def open_source(spec: str, settings: Settings, progress: Callable[..., None]) ->
     if rest.startswith("//"):
         msg = f"{without_secrets(spec)}: the scheme {scheme} is not known."
         raise UsageError(msg, hint=f"Known are {', '.join(SCHEMES)}.")
+    if not separator and spec in _NAMES and not Path(spec).exists():
+        raise UsageError(f"{spec} alone is no source.", hint=f"Known are {', '.join(SCHEMES)}.")
     return source_in(Path(spec))
 
 

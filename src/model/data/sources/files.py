@@ -19,12 +19,14 @@ class Source:
     """The tables of a source, several where it comes in shards, and the files they stand in.
 
     Without `test` some train rows are held out. Where `fetched`, the files are copies of ours.
+    `beside` are tables that stand there too and are not read.
     """
 
     train: tuple[Table, ...]
     test: tuple[Table, ...]
     files: tuple[Path, ...]
     fetched: bool = False
+    beside: tuple[str, ...] = ()
 
     @property
     def size(self) -> int | None:
@@ -85,13 +87,16 @@ def _source_in(path: Path) -> Source:
             return _source_in(inside[0])
         tables = {found.name: table_at(found) for found in inside if found.is_file()}
         train, test = _pair(tables, path)
-        return Source(train, test, tuple(path / table.name for table in (*train, *test)))
+        files = tuple(path / table.name for table in (*train, *test))
+        return Source(train, test, files, beside=_beside(tables, (*train, *test)))
     if not path.is_file():
         msg = f"{path} does not exist."
         hint = "Check the path; relative ones start at the folder you run make in."
         raise SourceError(msg, hint=hint)
     if is_archive(path):
-        return Source(*_pair(tables_in(path), path), (path,))
+        tables = tables_in(path)
+        train, test = _pair(tables, path)
+        return Source(train, test, (path,), beside=_beside(tables, (*train, *test)))
     table = table_at(path)
     _ = table.format  # an unknown ending is refused here, before anything is written
     return Source((table,), (), (path,))
@@ -121,6 +126,10 @@ def _pair(tables: dict[str, Table], place: Path) -> tuple[tuple[Table, ...], tup
         hint = f"Name the files train.* and test.*, or pass a single one; known are {FORMATS}."
         raise SourceError(msg, hint=hint)
     return train, test
+
+
+def _beside(tables: dict[str, Table], read: tuple[Table, ...]) -> tuple[str, ...]:
+    return tuple(name for name, table in tables.items() if format_of(name) and table not in read)
 
 
 def _whole(tables: dict[str, Table], place: Path) -> tuple[Table, ...]:
