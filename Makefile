@@ -18,7 +18,7 @@ $(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $
 export $(USER_VARIABLES)
 
 # What else a caller may set, or a line of .env: see below, and `docs/model/docker.md`.
-SETTABLE := PYTHON MLFLOW_PORT IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK \
+SETTABLE := PYTHON MLFLOW_PORT AIRFLOW_PORT IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK \
 	DOCKER_DATA DOCKER_MEMORY API_PORT API_KEY
 ifneq ($(wildcard .env),)
 from_file_ = $(shell sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$(1)=//p' .env | tail -n 1 | tr -d "'\"\r")
@@ -35,6 +35,8 @@ UV = $(shell cache=$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$${HOME:-/nowhere}/.cache
 	mkdir -p "$$cache" 2>/dev/null && [ -w "$$cache" ] || echo UV_NO_CACHE=1) .venv/bin/uv
 # MLFLOW_PORT: where MLflow's server listens on 127.0.0.1
 MLFLOW_PORT ?= 5500
+# AIRFLOW_PORT: where Airflow listens on 127.0.0.1
+AIRFLOW_PORT ?= 8080
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
@@ -79,12 +81,14 @@ DOCKER_MEMORY ?= 4g
 API_PORT ?= 8000
 export IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT API_KEY
 
+# make -n shows the tasks of a workflow too
+DRY = $(if $(findstring n,$(filter-out --%,$(firstword $(MAKEFLAGS)))),--dry-run)
 # A target and its docker- twin share a recipe: the same module with the same arguments, here or in a container.
 RUN = $(if $(filter docker-%,$@),docker/run.sh,$(PY) -m)
 
 .PHONY: help
 help: ## List every target
-	@echo 'Targets (variables: source= append= run= batch= batches= warm_start= trials= model_version= title= message= since= until= window= in= out= DATA=; ports: API_PORT= MLFLOW_PORT=):'
+	@echo 'Targets (variables: source= append= run= batch= batches= warm_start= trials= model_version= title= message= since= until= window= in= out= DATA=; ports: API_PORT= MLFLOW_PORT= AIRFLOW_PORT=):'
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9 -]+:.*## /{split($$1, names, " "); \
 		printf "  %-30s %s\n", names[1], $$2; if (names[2]) printf "  %-30s … in a container\n", names[2]}' $(firstword $(MAKEFILE_LIST))
 
@@ -114,6 +118,11 @@ SIZE = echo "$(@D) takes $$(du -sh $(@D) | cut -f 1) of disk" >&2
 	@$(UV) pip sync $(QUIET) --python .venv-api/bin/python --require-hashes $^
 	@$(SIZE); touch $@
 
+.venv-airflow/.locked: requirements/airflow.txt | .venv/.locked
+	@echo 'Setting up .venv-airflow for the scheduler: 0.3 GB of disk …' >&2; $(UV) venv -q --clear --python $(PY) .venv-airflow
+	@$(UV) pip sync $(QUIET) --python .venv-airflow/bin/python --require-hashes $^
+	@$(SIZE); touch $@
+
 .venv-bench/.locked: requirements/model.txt requirements/api.txt requirements/bench.txt | .venv/.locked
 	@echo 'Setting up .venv-bench with the peers of the benchmark …' >&2; $(UV) venv -q --clear --python $(PY) .venv-bench
 	@$(UV) pip sync -q --python .venv-bench/bin/python --require-hashes $^
@@ -136,7 +145,7 @@ test-unit: .venv/.locked ## Run the pure, fast tests: a minute
 test: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run all tests but the slow ones: six minutes on two cores
 	@echo 'About six minutes on two cores; the slow tests are left out (make test-all). The unit tests alone: make test-unit.' >&2
 	@$(PY) -m pytest -n auto -m 'not slow' $(PYTEST_ARGS)
-test-all: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run all tests, with branch coverage: 25 minutes on two cores
+test-all: .venv/.locked .venv-mlflow/.locked .venv-api/.locked .venv-airflow/.locked ## Run all tests, with branch coverage: 25 minutes on two cores
 	@echo 'About 25 minutes on two cores; what is skipped says at the end what it lacks.' >&2
 	@$(PY) -m pytest -n auto --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
@@ -162,7 +171,7 @@ test-docker: .venv/.locked .venv-api/.locked ## Build the images and run the tes
 check: .venv/.locked ## Lint, formatting, types, who imports whom; shell scripts and Dockerfiles too
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@.venv/bin/lint-imports --no-cache
+	@.venv/bin/lint-imports --no-cache && $(PY) -m src.orchestration.render --check >/dev/null
 	@.venv/bin/shellcheck docker/*.sh
 	@.venv/bin/hadolint docker/*.Dockerfile
 
@@ -202,20 +211,21 @@ lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.
 	@$(UV_COMPILE) --extra setup --extra model --extra api --extra monitoring --extra dev --extra bench -o .venv/together.txt >/dev/null
 	@for role in setup model api monitoring dev bench; do $(UV_COMPILE) --generate-hashes -c .venv/together.txt --extra $$role \
 		-o requirements/$$role.txt >/dev/null; done
-	@for role in mlflow evidently; do $(UV_COMPILE) --generate-hashes --extra $$role -o requirements/$$role.txt >/dev/null; done
+	@for role in mlflow airflow evidently; do $(UV_COMPILE) --generate-hashes --extra $$role -o requirements/$$role.txt >/dev/null; done
 
 .PHONY: docs
 docs: .venv/.locked ## Write the generated parts of docs/ anew: options, settings, targets
 	@$(PY) -m tools.docs_reference
 
 .PHONY: clean clean-data
-clean-data: ## Stop MLflow's server and delete all data, models, runs and caches of this folder; asks first [yes=1]
+clean-data: ## Stop MLflow's server and Airflow, and delete all data, models, runs and caches of this folder; asks first [yes=1]
 	@said=$$yes; [ -n "$$said" ] || read -r -p 'Delete data, mlruns, mlflow.db, demo.db and optuna.db here? [y/N] ' said || true; \
 		case $$said in 1|[yY]*|true) ;; *) echo 'Nothing was deleted; yes=1 does it without asking.' >&2; exit 2 ;; esac
-	@[ ! -f .mlflow/server.json ] || $(PY) -m src.model.mlflow_server down >&2
-	@rm -rf data mlruns .mlflow mlflow.db mlflow.db.*.lock demo.db demo.db.*.lock optuna.db; echo 'Deleted.' >&2
+	@[ ! -f .mlflow/server.json ] || $(PY) -m src.model.mlflow_server down >/dev/null
+	@[ ! -f .airflow/server.json ] || $(PY) -m src.orchestration.airflow_server down >/dev/null
+	@rm -rf data mlruns .mlflow .airflow {mlflow,demo}.db{,.*.lock} optuna.db; echo 'Deleted. An API that still runs goes on with the model it has loaded, and logs into the new data.' >&2
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
-	@rm -rf .venv .venv-mlflow .venv-api .venv-bench .venv-evidently .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
+	@rm -rf .venv .venv-mlflow .venv-api .venv-airflow .venv-bench .venv-evidently .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ MLflow
@@ -310,7 +320,23 @@ model-pipeline-train docker-model-pipeline-train: ## preprocess, train, evaluate
 
 .PHONY: model-pipeline-weekly docker-model-pipeline-weekly
 model-pipeline-weekly docker-model-pipeline-weekly: ## What a scheduler runs: the next batch, then train [run=2026-W48 warm_start=champion]
-	@$(RUN) src.model.pipeline.run weekly --run="$$run" --warm-start="$$warm_start"
+	+@$(RUN) src.orchestration.run weekly_training --run="$$run" --warm-start="$$warm_start" $(DRY)
+
+##@ Schedulers
+
+.PHONY: steps-render steps-check
+steps-render: .venv/.locked ## Write the workflows for Airflow and Step Functions anew from the list of steps
+	@$(PY) -m src.orchestration.render
+steps-check: .venv/.locked ## Say whether they are what the list says
+	@$(PY) -m src.orchestration.render --check
+
+.PHONY: airflow-up airflow-down airflow-status
+airflow-up: .venv/.locked .venv-airflow/.locked ## Start Airflow on 127.0.0.1:8080 with the project's workflows [AIRFLOW_PORT=]
+	@$(PY) -m src.orchestration.airflow_server up --port $(AIRFLOW_PORT)
+airflow-down: .venv/.locked ## Stop what airflow-up started
+	@$(PY) -m src.orchestration.airflow_server down
+airflow-status: .venv/.locked ## Say whether Airflow is up and well, and where
+	@$(PY) -m src.orchestration.airflow_server status
 
 ##@ Monitoring
 

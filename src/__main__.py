@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 DATA = Path("data")
-_PIPELINE = ("src.model.", "src.monitoring.")
+_PIPELINE = ("src.model.", "src.monitoring.", "src.orchestration.")
 _CGROUP = Path("/sys/fs/cgroup")
 _API = ("src.api", "src.api.ask", "src.api.probe")
 _USAGE = """usage: docker run [OPTIONS] IMAGE MODULE [ARGUMENT ...]

@@ -93,7 +93,8 @@ class Workspace:
         return result.json
 
     def command(self, module: str, *words: str) -> list[str]:
-        return [sys.executable, "-m", f"src.model.{module}", *words]
+        name = module if module.startswith("src.") else f"src.model.{module}"
+        return [sys.executable, "-m", name, *words]
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(ROOT)}

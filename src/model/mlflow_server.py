@@ -4,31 +4,26 @@ It shares the store that runs without a server write to.
 """
 
 import argparse
-import contextlib
-import json
 import os
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 import requests
 
 from src.model import command
+from src.model.background import Background, refuse_missing, refuse_taken
 from src.model.command import Outcome, Result
 from src.model.context import Context
-from src.model.core.errors import TrackingError, UnreachableError, UsageError
+from src.model.core.errors import UnreachableError
 from src.model.core.names import TRAINED_VIEW
 from src.model.core.settings import Settings
 from src.model.files.mlflow_database import refuse_percent, sqlite_lock
 
-_STATE, _LOG = Path(".mlflow/server.json"), Path(".mlflow/server.log")
+_SERVER = Background("MLflow's server", Path(".mlflow"))
 _DEFAULT_STORE = "sqlite:///mlflow.db"
-_READY_SECONDS, _STOP_SECONDS = 90.0, 15.0
+_READY_SECONDS = 90.0
 
 
 class ServerResult(Result):
@@ -70,19 +65,6 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     return _down() if args.action == "down" else _status(context.settings)
 
 
-def _running() -> tuple[psutil.Process, str] | None:
-    """Return the server this program started and its address.
-
-    None where that very process is no longer alive.
-    """
-    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, psutil.Error):
-        state = json.loads(_STATE.read_text(encoding="utf-8"))
-        process = psutil.Process(state["pid"])
-        if process.create_time() == state["created"] and process.status() != psutil.STATUS_ZOMBIE:
-            return process, state["address"]
-    return None
-
-
 def _healthy(address: str) -> bool:
     try:
         return bool(requests.get(f"{address}/health", timeout=2).ok)
@@ -101,23 +83,25 @@ def _answer(
 
 
 def _up(args: argparse.Namespace, settings: Settings) -> Outcome:
-    found = _running()
+    found = _SERVER.running()
     if found:
-        text, links = _shown(found[1], settings)
-        head = f"MLflow is up already: {found[1]}"
-        return _answer("up", "running", f"{head}\n{text}", address=found[1], **links)
+        text, links = _shown(found.address, settings)
+        head = f"MLflow is up already: {found.address}"
+        return _answer("up", "running", f"{head}\n{text}", address=found.address, **links)
     address = f"http://127.0.0.1:{args.port}"
-    if _port_is_taken(args.port):
-        msg = f"Port {args.port} is taken by another program."
-        hint = "Stop that program, or choose another port: make mlflow-up MLFLOW_PORT=5501."
-        raise UsageError(msg, hint=hint)
-    if not Path(args.mlflow).exists():
-        msg = f"{args.mlflow} is missing."
-        raise UsageError(msg, hint="make mlflow-up installs it.")
+    refuse_taken(
+        args.port, "Stop that program, or choose another port: make mlflow-up MLFLOW_PORT=5501."
+    )
+    refuse_missing(args.mlflow, "mlflow-up")
     refuse_percent(Path(args.mlflow).absolute())
-    _STATE.parent.mkdir(exist_ok=True)
     with sqlite_lock(_store(settings), "tables", _READY_SECONDS):  # until the tables are there
-        pid = _start(args, settings, address)
+        (pid,) = _SERVER.start(
+            {"server": _command(args)},
+            address,
+            _environment(settings),
+            lambda: _healthy(address),
+            _READY_SECONDS,
+        )
     text, links = _shown(address, settings)
     head = f"MLflow is up: {address}"
     return _answer("up", "running", f"{head}\n{text}", address=address, pid=pid, **links)
@@ -145,31 +129,6 @@ def _links(address: str, settings: Settings) -> dict[str, str]:
         "runs": f"{runs}&searchFilter=",  # without one the page keeps the filter it had
         "versions": f"{address}/#/models/{settings.mlflow.model_name}{TRAINED_VIEW}",
     }
-
-
-def _start(args: argparse.Namespace, settings: Settings, address: str) -> int:
-    """Start the server and return its process id when it answers. Raises TrackingError."""
-    with _LOG.open("ab") as log:
-        process = subprocess.Popen(
-            _command(args),
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env=_environment(settings),
-        )
-    created = psutil.Process(process.pid).create_time()
-    state = {"pid": process.pid, "created": created, "address": address}
-    _STATE.write_text(json.dumps(state), encoding="utf-8")
-    deadline = time.monotonic() + _READY_SECONDS
-    while not _healthy(address):
-        if process.poll() is not None or time.monotonic() > deadline:
-            _end(process.pid)
-            _STATE.unlink(missing_ok=True)
-            msg = f"MLflow's server did not start; its log ends:\n{_log_end()}"
-            raise TrackingError(msg, hint=f"The whole log is {_LOG}.")
-        time.sleep(0.2)
-    return process.pid
 
 
 def _use(address: str) -> str:
@@ -204,57 +163,26 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _port_is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def _down() -> Outcome:
-    found = _running()
-    _STATE.unlink(missing_ok=True)
-    if found is None:
-        return _answer("down", "stopped", "MLflow is not running")
-    _end(found[0].pid)
-    return _answer("down", "stopped", "MLflow is down; its data stays")
-
-
-def _end(pid: int) -> None:
-    """Stop the process and its children, gently at first."""
-    try:
-        parent = psutil.Process(pid)
-        family = [*parent.children(recursive=True), parent]
-    except psutil.NoSuchProcess:
-        return
-    for process in family:
-        _signal(process, gentle=True)
-    _, alive = psutil.wait_procs(family, timeout=_STOP_SECONDS)
-    for process in alive:
-        _signal(process, gentle=False)
-
-
-def _signal(process: psutil.Process, *, gentle: bool) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.terminate() if gentle else process.kill()
+    ended = _SERVER.end()
+    text = "MLflow is down; its data stays" if ended else "MLflow is not running"
+    return _answer("down", "stopped", text)
 
 
 def _status(settings: Settings) -> Outcome:
-    found = _running()
+    found = _SERVER.running()
     if found is None:
         text = "MLflow is not running; make mlflow-up starts it"
         return _answer("status", "stopped", text, UnreachableError.exit_code)
-    process, address = found
+    address, pid, memory = found.address, found.processes[0].pid, found.memory_mb
     if not _healthy(address):
-        text = f"MLflow runs as process {process.pid} but {address} does not answer; see {_LOG}"
-        return _answer("status", "not answering", text, UnreachableError.exit_code, pid=process.pid)
-    memory = sum(p.memory_info().rss for p in (process, *process.children(recursive=True))) >> 20
+        log = _SERVER.log("server")
+        text = f"MLflow runs as process {pid} but {address} does not answer; see {log}"
+        return _answer("status", "not answering", text, UnreachableError.exit_code, pid=pid)
     text, links = _shown(address, settings)
-    text = f"MLflow is up: {address} (process {process.pid}, {memory} MB)\n{text}"
-    more: dict[str, Any] = {"pid": process.pid, "memory_mb": memory, **links}
+    text = f"MLflow is up: {address} (process {pid}, {memory} MB)\n{text}"
+    more: dict[str, Any] = {"pid": pid, "memory_mb": memory, **links}
     return _answer("status", "running", text, address=address, **more)
-
-
-def _log_end() -> str:
-    return "\n".join(_LOG.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -211,13 +211,20 @@ _TRAINING = ("preprocess_batch", "preprocess_test", "train", "evaluate", "refere
 PIPELINES: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest", "validate", "split_batches"),
     "train": _TRAINING,
-    "weekly": ("next_batch", *_TRAINING),
 }
 """Steps that are often run together; in which order, their needs say."""
 
+WEEKLY = ("next_batch", *_TRAINING)
+"""What a scheduler runs every week."""
+
 COMMANDS: dict[str, Command] = {command.name: command for command in (*STEPS, *MONITORING, *TOOLS)}
 
-OTHERS = ("src.model.pipeline.run", "src.model.pipeline.demo", "src.model.mlflow_server")
+OTHERS = (
+    "src.model.pipeline.run",
+    "src.model.pipeline.demo",
+    "src.model.mlflow_server",
+    "src.orchestration.run",
+)
 """Modules that run several of them, or MLflow's server on this machine."""
 
 API_MODULES = ("src.api", "src.api.ask", "src.api.probe")

@@ -73,7 +73,10 @@ def _without_harm(
     if drift.verdict == "insufficient_data":
         predictions = f"{drift.n:,} prediction{'s' * (drift.n != 1)}"
         few = f"{predictions} and {drift.m:,} reviews in the reference are too few"
-        return Decided("wait", f"{few} to tell drift: of both {drift.least:,} are needed.")
+        more = ""
+        if drift.m < drift.least:  # more predictions would not help
+            more = " A reference of the log is made with make monitoring-reference window=7."
+        return Decided("wait", f"{few} to tell drift: of both {drift.least:,} are needed.{more}")
     if drift.verdict == "no":
         return Decided("wait", f"Nothing has drifted, and {_labels_say(harm)}.")
     if harm.verdict == "unknown" and estimated and _doubtful(estimated, harm):

@@ -1,6 +1,7 @@
 """A check's answer as text for people."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from src.monitoring.answer import CheckResult
@@ -32,15 +33,19 @@ def check_text(
 
 
 def _shares(result: CheckResult) -> str:
-    rows = {verdict.model_version: verdict.n for verdict in result.versions}
-    rows |= {one.model_version: one.n for one in result.unjudged}
+    rows = Counter[str]()  # two models may have one number, where the registry was begun anew
+    for verdict in result.versions:
+        rows[verdict.model_version] += verdict.n
+    for unjudged in result.unjudged:
+        rows[unjudged.model_version] += unjudged.n
     return ", ".join(f"{count:,} of version {number}" for number, count in rows.items()) or "none"
 
 
 def _version_lines(verdict: VersionVerdict, *, verbose: bool) -> list[str]:
     drift = verdict.drift
     shown = drift.statistics if verbose else drift.drifted
-    few = f"too few predictions: {drift.least:,} are needed, and as many in the reference"
+    few = f"too few to tell: {drift.n:,} predictions, {drift.m:,} reviews in the reference, "
+    few += f"{drift.least:,} are needed of both"
     what = {"yes": "yes", "no": "no", "insufficient_data": few}[drift.verdict]
     lines = [
         f"  version {verdict.model_version}, compared with {verdict.m:,} {verdict.reference}",

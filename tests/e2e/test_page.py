@@ -200,6 +200,34 @@ def test_columns_of_other_names_are_chosen(page: Page, tmp_path: Path) -> None:
     assert "The file has no rows below its header." == page.inner_text("#fileproblem")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("cp1252", True), ("utf-16", False), ("utf-8-sig", False)]
+)
+def test_letters_with_accents_come_through(
+    page: Page, tmp_path: Path, encoding: str, *, said: bool
+) -> None:
+    """Whatever a spreadsheet wrote; what was guessed is said."""
+    source = tmp_path / "in.csv"
+    source.write_bytes("title,text\nCafé,Très bon à boire\n".encode(encoding))
+    page.set_input_files("#file", source)
+    page.wait_for_selector("#preview:not([hidden])")
+
+    assert "1\tCafé\tTrès bon à boire" in page.inner_text("#firstrows")
+    assert said == page.is_visible("#encoding")
+    assert "Café,Très bon à boire," in _judged(page, tmp_path)
+
+
+def test_what_is_no_csv_is_refused(page: Page, tmp_path: Path) -> None:
+    """A picture or JSON makes no table."""
+    for name, content in (("a.csv", b"\x89PNG\r\n\x1a\n\0\0"), ("b.csv", b'[{"title": "x"}]')):
+        source = tmp_path / name
+        source.write_bytes(content)
+        page.set_input_files("#file", source)
+        page.wait_for_selector("#fileproblem:not([hidden])")
+        assert page.inner_text("#fileproblem").startswith("This is no CSV")
+        assert not page.is_visible("#preview")
+
+
 def test_a_file_without_a_header_is_judged_whole(page: Page, tmp_path: Path) -> None:
     """Its first line is a row: guessed, shown, and to be set right by hand."""
     source = tmp_path / "in.csv"

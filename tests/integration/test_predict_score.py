@@ -25,6 +25,9 @@ def test_predicting_one_review(champion: Workspace) -> None:
     assert good.out.startswith("positive (")
     assert bad["words"][0]["weight"] < 0
     assert (2, True) == (empty.code, "nothing to judge" in empty.err)
+    assert 'message="I love it".' in empty.err
+    of_one = champion.run("pipeline.predict", "--model-version", "1")
+    assert 'message="I love it" model_version=1.' in of_one.err
 
 
 def test_a_review_of_unknown_words_and_odd_bytes(champion: Workspace) -> None:

@@ -101,7 +101,7 @@ def test_a_challenger_without_a_champion_is_named(place: Workspace) -> None:
 
     with pytest.raises(UsageError) as caught:
         resolve(registry, "champion")
-    assert "Version 1 is the challenger: take it with model_version=1" in caught.value.hint
+    assert "Version 1 is the challenger: targets that read model_version= " in caught.value.hint
     assert "make model-promote" in caught.value.hint
 
 

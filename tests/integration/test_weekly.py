@@ -8,6 +8,7 @@ import pytest
 from src.model.core.names import DIGEST_TAG, FINGERPRINT_TAG, RAW_DIGEST_TAG
 from src.model.pipeline.next_batch import first_not_learned
 from src.model.tracking.base import Version
+from src.orchestration.workflow import WORKFLOWS, meaning
 from tests.conftest import Workspace
 
 WEEKS = ("2026-W01", "2026-W02", "2026-W03")
@@ -22,8 +23,15 @@ def shop(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def weekly(workspace: Workspace, week: str, *more: str) -> dict[str, dict[str, object]]:
-    return workspace.ok("pipeline.run", "weekly", "--run", week, *more)
+def weekly(workspace: Workspace, week: str, warm_start: str = "") -> dict[str, dict[str, object]]:
+    """Run the workflow's tasks in this process, and return their answers by their names."""
+    parameters = {"run": week, "warm_start": warm_start}
+    answers = {}
+    for task in WORKFLOWS["weekly_training"].tasks:
+        done = workspace.run(task.module, *task.filled(parameters), "--json")
+        assert "done" == meaning(task, done.code), done.err
+        answers[task.name] = done.json
+    return answers
 
 
 def digests(workspace: Workspace) -> list[tuple[str, str]]:
@@ -35,7 +43,7 @@ def digests(workspace: Workspace) -> list[tuple[str, str]]:
 def test_three_weeks_one_by_one_and_a_fourth_without_news(shop: Workspace) -> None:
     """Each learns from one batch more; the models are those of the same batches named by hand."""
     weeks = [weekly(shop, week) for week in WEEKS]
-    last = shop.run("pipeline.run", "weekly", "--run", "2026-W04")
+    last = shop.process("src.orchestration.run", "weekly_training", "--run", "2026-W04")
     alone = shop.run("pipeline.next_batch", "--run", "2026-W04")
     by_hand = [shop.ok("pipeline.train", "--batches", batches) for batches in ("0", "0 1", "0 1 2")]
 
@@ -47,6 +55,7 @@ def test_three_weeks_one_by_one_and_a_fourth_without_news(shop: Workspace) -> No
     ]
     assert (0, 4) == (last.code, alone.code)
     assert "Nothing new: each of the 3 batches has been learned from" in last.out
+    assert "Workflow weekly_training: nothing left to do after next_batch" in last.out
     assert not (shop.data / "runs/2026-W04.json").exists()
 
 
@@ -57,8 +66,8 @@ def test_a_run_that_is_started_again_trains_nothing_twice(shop: Workspace) -> No
     shop.ok("pipeline.train", "--batches", f"run:{WEEKS[0]}")
     cut_off = weekly(shop, WEEKS[0])
     done = weekly(shop, WEEKS[0])
-    second = weekly(shop, WEEKS[1], "--warm-start", "champion")
-    again = weekly(shop, WEEKS[1], "--warm-start", "champion")
+    second = weekly(shop, WEEKS[1], "champion")
+    again = weekly(shop, WEEKS[1], "champion")
     old = weekly(shop, WEEKS[0])
 
     for found in (cut_off, done, old):
@@ -76,7 +85,7 @@ def test_what_makes_no_run_is_refused(shop: Workspace) -> None:
     said = {
         "names a path": shop.run("pipeline.next_batch", "--run", "../../x"),
         "is not begun": shop.run("pipeline.train", "--batches", "run:2026-W09"),
-        "is warm now": shop.run("pipeline.run", "weekly", "--run", WEEKS[0], "--warm-start", "1"),
+        "is warm now": shop.run("pipeline.next_batch", "--run", WEEKS[0], "--warm-start", "1"),
         "was not": shop.run("pipeline.train", "--batches", f"run:{WEEKS[0]}", "--warm-start", "1"),
     }
     (shop.data / "runs/2026-W05.json").write_text(

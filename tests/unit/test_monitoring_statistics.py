@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from src.model.core.hashing import hashed_tokens
 from src.model.core.settings import MonitoringSettings
+from src.monitoring.answer import answer
 from src.monitoring.decide import Decision, decide
 from src.monitoring.detector import EDetector, bets
 from src.monitoring.drift import STATISTICS, DriftReport, StatisticRecord
@@ -27,6 +28,8 @@ from src.monitoring.resampling import (
     transport_distance,
 )
 from src.monitoring.seen import Seen
+from src.monitoring.texts import check_text
+from src.monitoring.verdict import Unjudged, VersionVerdict, Window
 from src.monitoring.yardstick import Yardstick, documents, packed, unpacked
 from tests.conftest import ROOT
 
@@ -232,6 +235,21 @@ def test_every_rule_decides(
     assert expected == found.decision
     assert says in found.reason
     assert found.reason.endswith(".")
+
+
+def test_two_models_of_one_number_are_both_counted() -> None:
+    """Where a registry was begun anew, the log has another version 2 beside the judged one."""
+    verdict = VersionVerdict(
+        model_version="2", digest="new", n=305, m=900, reference="test rows", drift=_drift(),
+        harm=_harm("no"), estimate=None, decision="wait", reason="Nothing has drifted.",
+    )  # fmt: skip
+    other = Unjudged(model_version="2", digest="old", n=1, why="it has no reference")
+    window = Window("2026-11-22", "2026-11-28", [], [])
+    said = check_text(
+        answer(window, [verdict], [other], {}, MonitoringSettings()), "data/report.html"
+    )
+
+    assert "from 2026-11-22 to 2026-11-28: 306 of version 2" in said
 
 
 def test_every_figure_has_a_unit_people_know() -> None:

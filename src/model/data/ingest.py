@@ -29,6 +29,7 @@ from src.model.files.counts import IngestCounts
 from src.model.files.layout import QUARANTINE, RAW_MANIFEST, RAW_TEST, RAW_TRAIN
 from src.model.files.lineage import current_raw, step_code
 from src.model.files.manifest import Inputs, Manifest, read_manifest, run_once
+from src.model.files.sniff import AS_UTF8, INVALID_UTF8
 
 _YES, _NO = ("yes", "1", "true"), ("no", "0", "false")
 
@@ -120,6 +121,8 @@ def _added(added: arrival.Added, context: Context, spec: str) -> Outcome:
         f"{'Unchanged, skipped' if added.skipped else 'Added'}: {shown(spec)}, batch {added.number}"
     )
     text = summary(head, added.counts, place, f"{place}/quarantine.parquet")
+    if not added.skipped:
+        text += "\n  to learn from it: make model-pipeline-weekly, or make model-pipeline-train"
     if added.number is None:
         text = (
             f"Nothing new: all {added.counts.already_there:,} usable rows of {shown(spec)} "
@@ -157,6 +160,8 @@ def summary(head: str, counts: IngestCounts, place: str, quarantine: str) -> str
         lines.append(f"  {count:,} row{'s' * (count != 1)} {what}")
     if counts.unknown_labels:
         lines.append(f"  no meaning is set for the label {counted(counts.unknown_labels)}")
+    if INVALID_UTF8 in counts.quarantined:
+        lines.append(f"  {AS_UTF8}")
     if counts.quarantined:
         lines.append(f"  each with its reason in {quarantine}")
     if counts.ignored_columns:

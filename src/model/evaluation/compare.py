@@ -11,6 +11,7 @@ from src.model.evaluation.intervals import DRAWS, Interval, log_losses, mean_int
 from src.model.evaluation.slices import Masks
 
 _MIN_ROWS = 100
+FEW = f"With fewer than {_MIN_ROWS} test rows an interval of the log loss proves nothing"
 LEVEL = 0.05
 """The share of comparisons in which chance alone may show a difference.
 
@@ -39,12 +40,17 @@ class Comparison:
         return self.accuracy_difference > 0 and self.mcnemar_p < LEVEL
 
     @property
+    def enough(self) -> bool:
+        """Whether there are rows enough to believe an interval of the log loss."""
+        return self.rows >= _MIN_ROWS
+
+    @property
     def better_calibrated(self) -> bool:
         """Whether the challenger's probabilities have a smaller log loss, beyond chance.
 
         A bootstrap of few rows is too sure of itself: under 100 they tell nothing.
         """
-        return self.rows >= _MIN_ROWS and self.log_loss_interval.high < 0
+        return self.enough and self.log_loss_interval.high < 0
 
     @property
     def better(self) -> bool:

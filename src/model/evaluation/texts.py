@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from src.model.evaluation.behaviour import Kind
-from src.model.evaluation.compare import Comparison
+from src.model.evaluation.compare import FEW, Comparison
 from src.model.evaluation.gate import ROLLED_BACK_BEFORE, Verdict
 from src.model.evaluation.intervals import Interval
 from src.model.evaluation.slices import Slice
@@ -111,7 +111,8 @@ def verdict_text(
     >>> print(verdict_text(Verdict("kept", rules), 2, None, verbose=False))
     Kept back: version 2 misses 1 of 2 rules; there is no champion yet
       MISSED accuracy                             0.7500 >= 0.8000
-      to use it all the same: make model-predict model_version=2, make model-export model_version=2
+      to use it all the same: make model-predict model_version=2 message="…", \
+make model-export model_version=2
     """
     stays = f"version {former} stays the champion" if former else "there is no champion yet"
     after = f", after version {former}" if former else ""
@@ -139,7 +140,8 @@ def verdict_text(
 def _what_to_do(verdict: Verdict, number: int) -> list[str]:
     names = dict.fromkeys(rule.setting for rule in verdict.missed if rule.setting)
     bounds = " ".join(f"{name}=…" for name in names)
-    use = f"make model-predict model_version={number}, make model-export model_version={number}"
+    use = f'make model-predict model_version={number} message="…", '
+    use += f"make model-export model_version={number}"
     other = [f"  with other bounds: {bounds} make model-promote"] if bounds else []
     return [*other, f"  to use it all the same: {use}"]
 
@@ -159,6 +161,7 @@ def comparison_text(pair: Comparison) -> list[str]:
         f"  accuracy {points}; {alone}, McNemar p {pair.mcnemar_p:.2g}",
         f"  log loss {pair.log_loss_difference:+.4f} (95 % {least:+.4f} to {most:+.4f})",
         f"  better beyond chance in: {better or 'neither'}",
+        *([] if pair.enough else [f"  {FEW[:1].lower()}{FEW[1:]}"]),
     ]
 
 

@@ -36,7 +36,10 @@ _ARRAY = re.compile(rb"\[\s*[\[{\]]")
 _QUOTED = re.compile(rb'"[^"]*"')
 _SEPARATORS = ((b"\t", 1), (b";", 2))
 _MOST_LINES = 20
-_AS_UTF8 = "Save it as UTF-8: iconv -f WINDOWS-1252 -t UTF-8 FILE > reviews.csv."
+_ICONV = "iconv -f WINDOWS-1252 -t UTF-8 FILE > reviews.csv"
+AS_UTF8 = f"rows that are no UTF-8: if the file is in Windows-1252, convert it: {_ICONV}"
+INVALID_UTF8 = "invalid_utf8"
+"""The reason of such rows, and what may be done about them."""
 _MANY, _OFTEN = 2, 0.1  # so many lines, and such a share of all, are no accident in a row
 
 
@@ -167,7 +170,9 @@ def _other_encoding(lines: Sequence[bytes]) -> Disguise | None:
     beyond = [line for line in lines if not line.isascii()]
     if len(beyond) < max(_MANY, _OFTEN * len(lines)) or any(map(_is_utf8, beyond)):
         return None
-    return Disguise("text in Windows-1252 or another encoding of one byte", _AS_UTF8)
+    return Disguise(
+        "text in Windows-1252 or another encoding of one byte", f"Save it as UTF-8: {_ICONV}."
+    )
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -20,7 +20,7 @@ from src.model.core.errors import UsageError
 from src.model.core.labels import is_positive
 from src.model.core.models import load_model
 from src.model.core.names import PLOTS_FOLDER
-from src.model.evaluation.compare import Comparison, compare
+from src.model.evaluation.compare import FEW, Comparison, compare
 from src.model.evaluation.intervals import Interval, log_losses, wilson
 from src.model.evaluation.plots import curve_plot
 from src.model.learners import make_learner
@@ -149,6 +149,7 @@ def verdict(points: Sequence[Point], against_half: Comparison) -> str:
         f"accuracy changed by {gained:+.2f} points (95 % {100 * low:+.2f} to {100 * high:+.2f}) "
         f"and log loss by {against_half.log_loss_difference:+.4f} "
         f"(95 % {least:+.4f} to {most:+.4f})."
+        f"{'' if against_half.enough else f' {FEW}.'}"
     )
 
 

@@ -49,6 +49,7 @@ from src.model.training.examine import Answers, answer, examined
 from src.model.training.inputs import Processed, data_source, evaluation_file
 
 _TAGGED = (
+    "rows",
     "accuracy",
     "recall_negative",
     "recall_positive",

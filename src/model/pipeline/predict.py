@@ -58,7 +58,9 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     title, message = (_as_text(value) for value in (args.title, args.message))
     if not (title.strip() or message.strip()):
         msg = "There is nothing to judge: title and message are both empty."
-        raise UsageError(msg, hint='Try make model-predict title="Great" message="I love it".')
+        of = f" model_version={args.model_version}" if args.model_version != CHAMPION else ""
+        hint = f'Try make model-predict title="Great" message="I love it"{of}.'
+        raise UsageError(msg, hint=hint)
     version = resolve(context.registry, args.model_version)
     model, artifact = load_artifact(context.registry.fetch(version))
     found = model.read([title], [message])

@@ -1,10 +1,8 @@
-"""Run: a whole pipeline in one process, `ingest`, `train` or `weekly`.
+"""Run: a whole pipeline in one process, `ingest` or `train`.
 
-`ingest` is ingest, validate and split; `train` is preprocess to promote. `weekly` is what a
-scheduler runs: `train` on all batches up to the first one that no version has learned from, which
-is found once for the week, or for the name that --run gives; started again under that name it goes
-on where it was. A challenger that is kept back, and a week without a new batch, are answers and no
-failures: the pipeline reports them and exits 0.
+`ingest` is ingest, validate and split; `train` is preprocess to promote. A challenger that is kept
+back is an answer and no failure: the pipeline reports it and exits 0. What a scheduler runs is
+`src.orchestration.run`.
 """
 
 import argparse
@@ -18,7 +16,6 @@ from pydantic import ConfigDict
 from src.model import command, steps
 from src.model.command import Outcome, Result
 from src.model.context import Context
-from src.model.files.runs import PREFIX, this_week
 from src.model.tracking.base import resolve
 from src.model.training.inputs import batch_numbers
 
@@ -45,22 +42,17 @@ def build_parser() -> argparse.ArgumentParser:
         "--warm-start", default="", metavar="VERSION", help="go on from this version in `train`"
     )
     parser.add_argument(
-        "--run", default="", metavar="NAME", help="name of a `weekly` run (default: this week)"
-    )
-    parser.add_argument(
         "--force", action="store_true", help="run steps even if nothing has changed"
     )
     return parser
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    batches, run_name = args.batches, args.run or this_week()
+    batches = args.batches
     if args.pipeline == "train":
         batch_numbers(context, batches)  # refused before the first step runs, as is the version
         if args.warm_start:
             resolve(context.registry, args.warm_start)
-    if args.pipeline == "weekly":
-        batches = f"{PREFIX}{run_name}"
     done: dict[str, Outcome] = {}
 
     def report(name: str, outcome: Outcome) -> None:
@@ -68,7 +60,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         context.tell(outcome.said(verbose=args.verbose))
 
     variables = {name: getattr(args, name) for name in ("source", "append", "warm_start")}
-    variables |= {"batches": batches, "run": run_name}
+    variables["batches"] = batches
     begun = time.perf_counter()
     run_pipeline(args.pipeline, context, report, force=args.force, **variables)
     count = f"{len(done)} step{'s' * (len(done) != 1)}"
@@ -90,7 +82,7 @@ def run_pipeline(
         outcome = run_step(step, context, force=force, **variables)
         report(step.name, outcome)
         outcomes[step.name] = outcome
-        if outcome.exit_code not in step.answers or outcome.exit_code in step.ends:
+        if outcome.exit_code not in step.answers:
             break
     return outcomes
 

@@ -28,8 +28,10 @@ from src.model.core.names import CHAMPION
 from src.model.core.served_model import ServedModel
 from src.model.files.csv_records import Reject
 from src.model.files.lease import machine_lock
-from src.model.files.readers import Block, read_table, table_at
+from src.model.files.readers import FORMATS, Block, read_table, table_at
+from src.model.files.readers import format_of as known_format
 from src.model.files.review_columns import ADDED, Columns, lacks_header, refuse_taken
+from src.model.files.sniff import AS_UTF8, INVALID_UTF8
 from src.model.files.storage import LocalStorage
 from src.model.files.writers import format_of, frame_writer
 from src.model.tracking.base import resolve
@@ -125,6 +127,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         text += f"\n  {abstained / rows:.1%} of them are too close to call: column abstained"
     if lost:
         text += f"\n  {lost:,} rows could not be read: {_rejected(args.output)}"
+        text += f"\n  {AS_UTF8}" if INVALID_UTF8 in reasons else ""
     if ignored:
         names = ", ".join(sorted(ignored))
         text += f"\n  not carried along: {names} (name the output .jsonl to keep them)"
@@ -152,8 +155,10 @@ def _refuse_odd_paths(source: Path, target: Path) -> str:
     ending = format_of(target.name)
     if not source.is_file():
         what = "is a folder" if source.is_dir() else "does not exist"
-        hint = f"Give a .csv, .jsonl or .parquet file: {usage}."
-        raise UsageError(f"{source} {what}.", hint=hint)
+        raise UsageError(f"{source} {what}.", hint=f"Give one file of reviews: {usage}.")
+    if known_format(source.name) is None:
+        msg = f"{source}: the ending names no known format."
+        raise UsageError(msg, hint=f"Known are {FORMATS}; of a folder or archive give the file.")
     if not target.parent.is_dir():
         msg = f"The folder {target.parent} does not exist."
         raise UsageError(msg, hint="Make it, or name another output.")

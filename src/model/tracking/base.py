@@ -210,6 +210,6 @@ def _how_to_get(registry: Registry, alias: str) -> str:
     if waiting is None:
         return "Run make demo, or make model-pipeline-train on your data."
     return (
-        f"Version {waiting.number} is the challenger: take it with model_version={waiting.number}, "
-        "or ask the gate with make model-promote, which names the bounds it misses."
+        f"Version {waiting.number} is the challenger: targets that read model_version= or "
+        f"warm_start= take {waiting.number} there. make model-promote names the bounds it misses."
     )

@@ -58,7 +58,11 @@ def _require_same_shape(
     if differing := [name for name in now if now[name] != then[name]]:
         listed = ", ".join(f"{name} {then[name]} (now {now[name]})" for name in differing)
         msg = f"Version {version.number} was trained with other settings: {listed}."
-        raise UsageError(msg, hint=COLD)
+        hint = (
+            "Train once from scratch, on all batches: make model-pipeline-train. Settings that "
+            "make model-tune chose are in tuning/best.json of the data."
+        )
+        raise UsageError(msg, hint=hint)
 
 
 def _fresh(version: Version, training: Training, files: Sequence[Processed]) -> Sequence[Processed]:

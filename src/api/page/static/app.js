@@ -2,7 +2,7 @@
 // No build step, no library: what the page does is what stands here.
 
 const $ = (id) => document.getElementById(id);
-const STORE = "reviews.recent", SHOWN = 40, KEPT = 12, MANY_UNKNOWN = 0.3, AGAIN_SECONDS = 5;
+const STORE = "reviews.recent", SHOWN = 40, KEPT = 12, CUT_AT = 60, MANY_UNKNOWN = 0.3, AGAIN_SECONDS = 5;
 let language = "English", judged = "";
 
 async function ask(path, body) {
@@ -24,7 +24,8 @@ function complain(error) { $("problem").textContent = error ? error.message : ""
 async function showModel() {
   try {
     const model = await ask("api/v1/model");
-    const accuracy = model.metrics.accuracy ? `, right on ${(100 * model.metrics.accuracy).toFixed(1)} % of its test rows` : "";
+    const rows = model.metrics.rows ? `${model.metrics.rows.toLocaleString()} test rows` : "its test rows";
+    const accuracy = model.metrics.accuracy ? `, right on ${(100 * model.metrics.accuracy).toFixed(1)} % of ${rows}` : "";
     const caveat = model.generated_data ? ", which are generated: of real reviews that says nothing" : "";
     $("model").textContent = `${model.name}, version ${model.version}${accuracy}${accuracy && caveat}`;
     $("card").hidden = !model.card;
@@ -127,7 +128,8 @@ function showRecent() {
   $("history").replaceChildren(...entries.map((entry) => {
     const item = document.createElement("li"), again = document.createElement("button");
     again.type = "button";
-    again.textContent = (entry.title || entry.message).slice(0, 60);
+    const said = entry.title || entry.message;
+    again.textContent = said.length > CUT_AT ? `${said.slice(0, CUT_AT)}…` : said;
     again.addEventListener("click", () => fill(entry));
     item.append(again, ` ${verdict(entry, `${(100 * entry.confidence).toFixed(1)} %`)}`);
     return item;

@@ -41,11 +41,22 @@ const counted = (number, what) => `${number.toLocaleString()} ${what}${number ==
 
 function refuse(text) { $("fileproblem").textContent = text; $("fileproblem").hidden = !text; }
 
+// UTF-8 or UTF-16, and otherwise what spreadsheets of the West write; which one it was is said.
+function decoded(bytes) {
+  const marks = [["utf-16le", 0xFF, 0xFE], ["utf-16be", 0xFE, 0xFF]];
+  const [marked] = marks.find(([, first, second]) => bytes[0] === first && bytes[1] === second) || [];
+  $("encoding").hidden = true;
+  try { return new TextDecoder(marked || "utf-8", { fatal: true }).decode(bytes); } catch { /* another one */ }
+  $("encoding").hidden = false;
+  return new TextDecoder("windows-1252").decode(bytes);
+}
+
 async function open(file) {
   refuse("");
   for (const id of ["preview", "batch"]) $(id).hidden = true;
   let text;
-  try { text = (await file.text()).replace(/^\uFEFF/, ""); } catch { refuse("The file cannot be read."); return; }
+  try { text = decoded(new Uint8Array(await file.arrayBuffer())); } catch { refuse("The file cannot be read."); return; }
+  if (/^\s*[[{]|\0/.test(text)) { refuse("This is no CSV: a file of lines with cells between commas, semicolons or tabs."); return; }
   const separator = separatorOf(text), lines = parseCsv(text, separator);
   if (!lines.length) { refuse("The file is empty."); return; }
   table = { name: file.name, separator, lines };

@@ -1,0 +1,83 @@
+"""The project's workflows as DAGs of Airflow, from workflows.json beside this file.
+
+`make steps-render` writes that file from the project's own list of commands. What runs a task is
+the project's environment, .venv of the folder above, or WORKFLOW_PYTHON in WORKFLOW_FOLDER.
+"""
+
+import json
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Param
+from airflow.timetables.trigger import CronTriggerTimetable
+from step_operator import StepOperator
+
+_HERE = Path(__file__).resolve().parent
+_FOLDER = os.environ.get("WORKFLOW_FOLDER") or str(_HERE.parents[1])
+_PYTHON = os.environ.get("WORKFLOW_PYTHON") or f"{_FOLDER}/.venv/bin/python"
+_EPOCH = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
+_THIS_WEEK = "(dag_run.logical_date or dag_run.run_after).strftime('%G-W%V')"
+_HOLE = re.compile(r"\{(\w+)\}")
+
+
+def _param(one: dict[str, str]) -> Param:
+    return Param(
+        "", type="string", pattern=f"^({one['pattern']})?$", title=one["name"],
+        description=one["says"],
+    )  # fmt: skip
+
+
+def _template(word: str) -> str:
+    """Return an argument as Airflow renders it: empty where its parameter is.
+
+    >>> _template("--warm-start={warm_start}")
+    "{% if params.warm_start %}--warm-start={{ params.warm_start }}{% endif %}"
+    """
+    names = _HOLE.findall(word)
+    filled = _HOLE.sub(lambda hole: f"{{{{ {_value(hole[1])} }}}}", word)
+    given = " and ".join(f"params.{name}" for name in names if name != "run")
+    return f"{{% if {given} %}}{filled}{{% endif %}}" if given else filled
+
+
+def _value(name: str) -> str:
+    return f"params.run or {_THIS_WEEK}" if name == "run" else f"params.{name}"
+
+
+def _operator(task: dict[str, Any], pauses: dict[str, float]) -> StepOperator:
+    return StepOperator(
+        task_id=task["name"],
+        step=task,
+        words=[_template(word) for word in task["words"]],
+        python=_PYTHON,
+        folder=_FOLDER,
+        retries=task["retries"],
+        retry_delay=timedelta(seconds=pauses["first_seconds"]),
+        retry_exponential_backoff=float(pauses["factor"]),
+        execution_timeout=timedelta(minutes=task["minutes"]),
+    )
+
+
+def _dag(workflow: dict[str, Any], pauses: dict[str, float]) -> DAG:
+    cron = workflow["schedule"]
+    with DAG(
+        workflow["name"],
+        description=workflow["says"],
+        schedule=CronTriggerTimetable(cron, timezone="UTC") if cron else None,
+        start_date=_EPOCH,
+        catchup=False,
+        max_active_runs=1,
+        params={one["name"]: _param(one) for one in workflow["parameters"]},
+        tags=["reviews"],
+    ) as dag:
+        operators = {task["name"]: _operator(task, pauses) for task in workflow["tasks"]}
+        for task in workflow["tasks"]:
+            operators[task["name"]].set_upstream([operators[name] for name in task["after"]])
+    return dag
+
+
+_RENDERED = json.loads((_HERE / "workflows.json").read_text(encoding="utf-8"))
+for _workflow in _RENDERED["workflows"]:
+    globals()[_workflow["name"]] = _dag(_workflow, _RENDERED["pauses"])

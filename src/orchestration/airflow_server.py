@@ -1,0 +1,186 @@
+"""Airflow on this machine, over the DAGs of this repository: up, down, status.
+
+The programs that `airflow standalone` would start, each by itself, because that one listens on
+every interface. All listen on 127.0.0.1 alone, where whoever may use this machine is an
+administrator. The database is SQLite in .airflow, and so are the logs.
+"""
+
+import argparse
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import requests
+
+from src.model import command
+from src.model.background import Background, refuse_missing, refuse_taken
+from src.model.command import Outcome, Result
+from src.model.context import Context
+from src.model.core.errors import TrackingError, UnreachableError
+from src.orchestration.render import ROOT
+
+_SERVER = Background("Airflow", Path(".airflow"))
+_READY_SECONDS = 180.0
+State = Literal["running", "stopped", "not answering"]
+_PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+
+
+class AirflowResult(Result):
+    """Whether Airflow runs, and where; `memory_mb` is that of all its processes."""
+
+    step: str
+    state: State
+    address: str | None = None
+    memory_mb: int | None = None
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = command.parser_for(__doc__, "airflow_server", "src.orchestration")
+    parser.add_argument("action", choices=("up", "down", "status"))
+    parser.add_argument(
+        "--port",
+        type=int,
+        choices=range(1024, 65536),
+        metavar="PORT",
+        default=8080,
+        help="port on 127.0.0.1 (default: 8080)",
+    )
+    parser.add_argument(
+        "--airflow", default=".venv-airflow/bin/airflow", help="the airflow program to start"
+    )
+    return parser
+
+
+def run(args: argparse.Namespace, context: Context) -> Outcome:
+    del context
+    if args.action == "up":
+        return _up(args.airflow, args.port)
+    return _down() if args.action == "down" else _status()
+
+
+def environment(port: int, home: Path) -> dict[str, str]:
+    """Return what Airflow's programs are started with, beside what this process has."""
+    secret = _secret(home / "secret")
+    address = f"http://127.0.0.1:{port}"
+    said = {
+        "CORE__DAGS_FOLDER": ROOT / "airflow/dags",
+        "CORE__PLUGINS_FOLDER": ROOT / "airflow/plugins",
+        "CORE__LOAD_EXAMPLES": False,
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": 2,
+        "CORE__AUTH_MANAGER": (
+            "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+        ),
+        "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": True,
+        "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": True,
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "API__BASE_URL": address,
+        "API__SECRET_KEY": secret,
+        "API_AUTH__JWT_SECRET": secret,
+        "LOGGING__BASE_LOG_FOLDER": home / "logs",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": 30,
+        "USAGE_DATA_COLLECTION__ENABLED": False,
+    }
+    found = {f"AIRFLOW__{name}": str(value) for name, value in said.items()}
+    # `airflow` and the programs it starts are found beside one another.
+    return os.environ | found | {"AIRFLOW_HOME": str(home)}
+
+
+def programs(airflow: str, port: int) -> dict[str, list[str]]:
+    """Return the command line of each program by its name."""
+    server = ["api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    return {
+        "api-server": [airflow, *server],
+        "scheduler": [airflow, "scheduler", "--skip-serve-logs"],
+        "dag-processor": [airflow, "dag-processor"],
+        "triggerer": [airflow, "triggerer", "--skip-serve-logs"],
+    }
+
+
+def _up(airflow: str, port: int) -> Outcome:
+    found = _SERVER.running()
+    if found:
+        text = _shown("is up already", found.address)
+        return _answer("up", "running", text, address=found.address)
+    address = f"http://127.0.0.1:{port}"
+    refuse_taken(
+        port, "Stop that program, or choose another port: make airflow-up AIRFLOW_PORT=8081."
+    )
+    refuse_missing(airflow, "airflow-up")
+    home = _SERVER.folder.absolute()
+    home.mkdir(exist_ok=True)
+    environ = environment(port, home)
+    _migrate(airflow, environ)
+    _SERVER.start(
+        programs(airflow, port), address, environ, lambda: not _sick(address), _READY_SECONDS
+    )
+    return _answer("up", "running", _shown("is up", address), address=address)
+
+
+def _migrate(airflow: str, environ: dict[str, str]) -> None:
+    with _SERVER.log("migrate").open("wb") as log:
+        done = subprocess.run(
+            [airflow, "db", "migrate"], env=environ, stdout=log, stderr=log, check=False
+        )
+    if done.returncode:
+        msg = "Airflow's database could not be brought up to date."
+        raise TrackingError(msg, hint=f"The log is {_SERVER.log('migrate')}.")
+
+
+def _secret(path: Path) -> str:
+    """Return the secret that Airflow's programs trust one another by, made once."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
+
+
+def _sick(address: str) -> list[str]:
+    """Return which parts are not healthy; `api-server` where nothing answers."""
+    try:
+        said = requests.get(f"{address}/api/v2/monitor/health", timeout=3).json()
+    except (requests.RequestException, ValueError):
+        return ["api-server"]
+    return [part for part in _PARTS if said.get(part, {}).get("status") != "healthy"]
+
+
+def _shown(what: str, address: str) -> str:
+    hint = "workflows are switched off at first; a switch beside each of them turns it on"
+    return f"Airflow {what}: {address}\n  {hint}"
+
+
+def _down() -> Outcome:
+    ended = _SERVER.end()
+    text = "is down; its runs and logs stay in .airflow" if ended else "is not running"
+    return _answer("down", "stopped", f"Airflow {text}")
+
+
+def _status() -> Outcome:
+    found = _SERVER.running()
+    if found is None:
+        text = "Airflow is not running; make airflow-up starts it"
+        return _answer("status", "stopped", text, UnreachableError.exit_code)
+    about: dict[str, Any] = {"address": found.address, "memory_mb": found.memory_mb}
+    if sick := _sick(found.address):
+        parts = ", ".join(sick)
+        text = f"Airflow runs at {found.address}, but not well: {parts}; see .airflow/*.log"
+        return _answer("status", "not answering", text, UnreachableError.exit_code, **about)
+    what = f"{len(found.processes)} programs, {found.memory_mb} MB"
+    return _answer("status", "running", f"Airflow is up: {found.address} ({what})", **about)
+
+
+def _answer(action: str, state: State, text: str, exit_code: int = 0, **more: Any) -> Outcome:
+    return Outcome(AirflowResult(step=f"airflow-{action}", state=state, **more), text, exit_code)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return command.main(build_parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

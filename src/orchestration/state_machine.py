@@ -1,0 +1,198 @@
+"""A workflow as a state machine of AWS Step Functions, in the Amazon States Language. Pure.
+
+Each task is an ECS task that is waited for (`ecs:runTask.sync`). Its exit code, in the cause of
+the failure, decides in a Choice of its own. Names in `${…}` are filled by Terraform.
+https://states-language.net, https://docs.aws.amazon.com/step-functions/latest/dg/connect-ecs.html
+"""
+
+import json
+import math
+from typing import Any
+
+from src.model import steps
+from src.orchestration.workflow import (
+    FIRST_PAUSE,
+    LOST,
+    PAUSE_FACTOR,
+    Parameter,
+    Task,
+    Workflow,
+    holes,
+)
+
+RUN_TASK = "arn:aws:states:::ecs:runTask.sync"
+PUBLISH = "arn:aws:states:::sns:publish"
+DEFINITIONS = {
+    steps.MODEL_IMAGE: "${model_task_definition}",
+    steps.MONITORING_IMAGE: "${monitoring_task_definition}",
+}
+"""The task definition of each image."""
+
+CONTAINER = "step"
+_ERROR = "$states.errorOutput"
+EXIT_CODE = (
+    f"{_ERROR}.Error = 'States.TaskFailed' "
+    f"? [$parse({_ERROR}.Cause).Containers[0].ExitCode, {LOST}][0] : {LOST}"
+)
+_REPEAT = "$code < 0 or $code > 128"
+_THIS_WEEK = "$fromMillis($toMillis($states.context.Execution.StartTime), '[X0001]-W[W01]')"
+
+
+def state_machine(workflow: Workflow) -> dict[str, Any]:
+    """Return the definition of a workflow's state machine."""
+    states: dict[str, Any] = {"begin": _begin(workflow)}
+    nexts = [*(task.name for task in workflow.tasks[1:]), "done"]
+    for task, following in zip(workflow.tasks, nexts, strict=True):
+        states |= _states(task, following)
+    states["done"] = {"Type": "Succeed"}
+    if any(what == "over" for task in workflow.tasks for _, what in task.meanings):
+        states["skipped"] = {"Type": "Succeed"}
+    for ending in ("stopped", "alarmed"):
+        states |= _told(workflow, ending)
+    return {
+        "Comment": workflow.says,
+        "QueryLanguage": "JSONata",
+        "StartAt": "begin",
+        "States": states,
+    }
+
+
+def _q(expression: str) -> str:
+    return f"{{% {expression} %}}"
+
+
+def _begin(workflow: Workflow) -> dict[str, Any]:
+    """Take the parameters from the input, and refuse what fits none of them."""
+    assigned: dict[str, Any] = {one.name: _q(_given(one)) for one in workflow.parameters}
+    return {
+        "Type": "Pass",
+        "Assign": {**assigned, "tries": 0, "code": 0, "at": "begin"},
+        "Next": workflow.tasks[0].name,
+    }
+
+
+def _given(parameter: Parameter) -> str:
+    name = f"$states.input.{parameter.name}"
+    otherwise = _THIS_WEEK if parameter.name == "run" else "''"
+    wrong = f"$error({json.dumps(f'{parameter.name} is none: {parameter.says}')})"
+    pattern = parameter.pattern.replace("/", "\\/")
+    fits = f"$contains({name}, /^({pattern})$/)"
+    return f"$exists({name}) and {name} != '' ? ({fits} ? {name} : {wrong}) : {otherwise}"
+
+
+def _states(task: Task, following: str) -> dict[str, Any]:
+    ended, again = f"{task.name}_ended", f"{task.name}_again"
+    late = {"code": LOST, "at": task.name}
+    failed = {"code": _q(EXIT_CODE), "at": task.name}
+    over = {"done": following, "over": "skipped"}
+    repeat = [code for code, what in task.meanings if what == "repeat"]
+    may_pass = " or ".join([*(f"$code = {code}" for code in repeat), _REPEAT])
+    return {
+        task.name: {
+            "Type": "Task",
+            "Resource": RUN_TASK,
+            "Arguments": _arguments(task),
+            "TimeoutSeconds": 60 * task.minutes,
+            "Catch": [
+                {"ErrorEquals": ["States.Timeout"], "Assign": late, "Next": "tell_stopped"},
+                {"ErrorEquals": ["States.ALL"], "Assign": failed, "Next": ended},
+            ],
+            "Assign": {"tries": 0},
+            "Next": following,
+        },
+        ended: {
+            "Type": "Choice",
+            "Choices": [
+                *(
+                    {
+                        "Condition": _q(f"$code = {code}"),
+                        "Assign": {"tries": 0},
+                        "Next": over[what],
+                    }
+                    for code, what in task.meanings
+                    if code and what != "repeat"
+                ),
+                {"Condition": _q(f"({may_pass}) and $tries < {task.retries}"), "Next": again},
+                {"Condition": _q(may_pass), "Next": "tell_alarmed"},
+            ],
+            "Default": "tell_stopped",
+        },
+        again: {
+            "Type": "Wait",
+            "Seconds": _q(f"{FIRST_PAUSE} * $power({PAUSE_FACTOR}, $tries)"),
+            "Assign": {"tries": _q("$tries + 1")},
+            "Next": task.name,
+        },
+    }
+
+
+def _arguments(task: Task) -> dict[str, Any]:
+    words = ", ".join([f"'{task.module}'", *map(_word, task.words)])
+    cpu = int(1024 * task.cpus)
+    return {
+        "Cluster": "${cluster}",
+        "TaskDefinition": DEFINITIONS[task.image],
+        "LaunchType": "FARGATE",
+        "NetworkConfiguration": {
+            "AwsvpcConfiguration": {
+                "Subnets": ["${subnet}"],
+                "SecurityGroups": ["${security_group}"],
+                "AssignPublicIp": "DISABLED",
+            }
+        },
+        "Overrides": {
+            "Cpu": str(cpu),
+            "Memory": str(_fargate_memory(cpu, task.memory_mb)),
+            "ContainerOverrides": [
+                {
+                    "Name": CONTAINER,
+                    "Command": _q(f"[{words}]"),
+                    "Cpu": cpu,
+                    "Memory": task.memory_mb,
+                }
+            ],
+        },
+    }
+
+
+def _fargate_memory(cpu: int, memory_mb: int) -> int:
+    """Return the least memory in MB that Fargate gives beside so many CPU units.
+
+    From two to eight GB a processor, in whole ones:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+
+    >>> _fargate_memory(1024, 1024), _fargate_memory(1024, 2500)
+    (2048, 3072)
+    """
+    return max(2 * cpu, 1024 * math.ceil(memory_mb / 1024))
+
+
+def _word(word: str) -> str:
+    """Return an argument as JSONata: nothing where its parameter is empty.
+
+    >>> _word("--run={run}"), _word("--all")
+    ("$run != '' ? '--run=' & $run", "'--all'")
+    """
+    names = holes(word)
+    if not names:
+        return f"'{word}'"
+    (name,) = names
+    head, tail = word.split(f"{{{name}}}")
+    parts = [f"'{head}'", f"${name}", *([f"'{tail}'"] if tail else [])]
+    return f"${name} != '' ? {' & '.join(parts)}"
+
+
+def _told(workflow: Workflow, ending: str) -> dict[str, Any]:
+    """Tell the topic of alarms and fail."""
+    message = f"'{workflow.name} {ending} at ' & $at & ', exit code ' & $string($code)"
+    return {
+        f"tell_{ending}": {
+            "Type": "Task",
+            "Resource": PUBLISH,
+            "Arguments": {"TopicArn": "${alarm_topic}", "Message": _q(message)},
+            "TimeoutSeconds": 60,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": ending}],
+            "Next": ending,
+        },
+        ending: {"Type": "Fail", "Error": ending.capitalize(), "Cause": _q(message)},
+    }

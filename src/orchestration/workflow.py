@@ -1,0 +1,186 @@
+"""Workflows in the one form that every scheduler's rendering comes from and is held against. Pure.
+
+A workflow is a chain of tasks: each runs one command of `src.model.steps` as a process or container
+of its own, with the limits and the meaning of exit codes that stand there. Nothing here is said
+twice: names, modules, arguments, resources, retries and answers are all of that list.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from src.model import steps
+from src.model.files.runs import PREFIX
+
+Meaning = Literal["done", "over", "repeat"]
+"""What an exit code means: go on; nothing is left to do; the same command may end otherwise.
+
+Every other code stops the workflow: repeating would not help.
+"""
+
+Ending = Literal["done", "retried", "skipped", "stopped", "alarmed"]
+"""How a workflow ends: as it should; so too, but something had to be repeated; at a task that had
+nothing left to do; at one that repeating would not mend, or that took too long; at one that was
+repeated in vain."""
+
+LOST = -1
+"""Stands for the exit code of what never told one: not started, or gone with its machine."""
+
+_SIGNALLED = 128  # and above: ended by a signal, as shells and containers count
+FIRST_PAUSE, PAUSE_FACTOR = 30, 2
+"""Seconds before the first repetition, and how much longer each further pause is."""
+
+_HOLE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What who starts a workflow may say; `pattern` is of the whole value, and "" fits too."""
+
+    name: str
+    says: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One command of a workflow, and all a scheduler must know of it.
+
+    `words` are its arguments, with parameters in braces; one whose parameter is empty is left out.
+    `after` is the task before it. `meanings` are of exit codes. At most `minutes` for one try,
+    and `retries` more tries.
+    """
+
+    name: str
+    module: str
+    words: tuple[str, ...]
+    after: tuple[str, ...]
+    image: str
+    meanings: tuple[tuple[int, Meaning], ...]
+    retries: int
+    minutes: int
+    memory_mb: int
+    cpus: float
+
+    def filled(self, parameters: Mapping[str, str]) -> list[str]:
+        """Return the arguments with the parameters' values.
+
+        >>> task = WORKFLOWS["weekly_training"].tasks[0]
+        >>> task.filled({"run": "2026-W48", "warm_start": ""})
+        ['--run=2026-W48']
+        """
+        return [
+            _HOLE.sub(lambda hole: parameters[hole[1]], word)
+            for word in self.words
+            if all(parameters.get(name) for name in holes(word))
+        ]
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A chain of tasks, its parameters, and when it starts: a cron expression in UTC, or never."""
+
+    name: str
+    says: str
+    schedule: str
+    parameters: tuple[Parameter, ...]
+    tasks: tuple[Task, ...]
+
+
+def holes(word: str) -> list[str]:
+    """Return the parameters that an argument needs.
+
+    >>> holes("--batches=run:{run}")
+    ['run']
+    """
+    return _HOLE.findall(word)
+
+
+def meaning(task: Task, code: int) -> Meaning | None:
+    """Return what an exit code means for a task; None where the workflow has to stop.
+
+    Codes below 0 and above 128 are those of processes that were killed, or never started.
+    """
+    if code < 0 or code > _SIGNALLED:
+        return "repeat"
+    return dict(task.meanings).get(code)
+
+
+def pause(tries: int) -> int:
+    """Return the seconds to wait after so many tries.
+
+    >>> pause(1), pause(2)
+    (30, 60)
+    """
+    return int(FIRST_PAUSE * PAUSE_FACTOR ** (tries - 1))
+
+
+def _task(command: steps.Command, before: str, values: Mapping[str, str]) -> Task:
+    meanings: dict[int, Meaning] = dict.fromkeys(command.answers, "done")
+    meanings.update(dict.fromkeys(command.ends, "over"))
+    meanings[steps.UNREACHABLE] = "repeat"
+    limits = command.resources
+    return Task(
+        name=command.name,
+        module=command.module,
+        words=tuple(steps.arguments(command, **values)),
+        after=(before,) if before else (),
+        image=command.image,
+        meanings=tuple(sorted(meanings.items())),
+        retries=command.retries,
+        minutes=limits.minutes,
+        memory_mb=limits.memory_mb,
+        cpus=limits.cpus,
+    )
+
+
+def _chain(commands: list[steps.Command], **values: str) -> tuple[Task, ...]:
+    names = ["", *(command.name for command in commands)]
+    return tuple(
+        _task(command, before, values) for command, before in zip(commands, names, strict=False)
+    )
+
+
+_RUN = Parameter(
+    "run", "Name of the run; this week's unless set.", r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}"
+)
+_WARM = Parameter(
+    "warm_start", "Version to go on from: a number or an alias.", r"[a-z]+|[0-9]{1,9}"
+)
+_SOURCE = Parameter(
+    "source", "Where the reviews are; REVIEWS_SOURCE unless set.", r"[^\s'\"]{1,500}"
+)
+_APPEND = Parameter("append", "yes: add the new ones as the next batch.", r"yes|no")
+
+WORKFLOWS: dict[str, Workflow] = {
+    one.name: one
+    for one in (
+        Workflow(
+            "ingest",
+            "Fetch reviews, check them and split them into batches.",
+            "",
+            (_SOURCE, _APPEND),
+            _chain(steps.pipeline("ingest"), source="{source}", append="{append}"),
+        ),
+        Workflow(
+            "weekly_training",
+            "Train on the next batch and let the gate decide.",
+            "0 9 * * 1",
+            (_RUN, _WARM),
+            _chain(
+                steps.in_order(steps.WEEKLY),
+                run="{run}",
+                batches=f"{PREFIX}{{run}}",
+                warm_start="{warm_start}",
+            ),
+        ),
+        Workflow(
+            "monitoring",
+            "Tell drift from harm in the prediction log, and say what to do.",
+            "0 6 * * *",
+            (),
+            _chain(list(steps.MONITORING)),
+        ),
+    )
+}

@@ -1,0 +1,171 @@
+"""The tasks of a workflow, taken back from what each scheduler was given, in one form."""
+
+import re
+import shlex
+from typing import Any
+
+from src.orchestration.state_machine import DEFINITIONS, EXIT_CODE, RUN_TASK
+from src.orchestration.workflow import FIRST_PAUSE, LOST, PAUSE_FACTOR, Meaning, Task
+
+IMAGES = {definition: image for image, definition in DEFINITIONS.items()}
+_LINE = re.compile(
+    r"python -m (?P<words>.+?)  # (?P<name>\w+): after (?P<after>.+), image (?P<image>[\w-]+), "
+    r"(?P<minutes>\d+) min, (?P<memory>\d+) MB, (?P<cpus>[\d.]+) cpu, (?P<meanings>.+), "
+    r"(?P<retries>\d+) more tries"
+)
+
+
+def of_dry_run(text: str, values: dict[str, str]) -> list[Task]:
+    """Read the lines of a dry run; `values` are what the parameters were, each of a kind."""
+    found = []
+    for line in text.splitlines():
+        if not (match := _LINE.fullmatch(line)):
+            continue
+        module, *words = shlex.split(match["words"])
+        after = match["after"]
+        meanings = [one.split() for one in match["meanings"].split(", ")]
+        found.append(
+            Task(
+                name=match["name"],
+                module=module,
+                words=tuple(_with_holes(word, values) for word in words),
+                after=() if after == "nothing" else (after,),
+                image=match["image"],
+                meanings=tuple((int(code), _meaning(what)) for code, what in meanings),
+                retries=int(match["retries"]),
+                minutes=int(match["minutes"]),
+                memory_mb=int(match["memory"]),
+                cpus=float(match["cpus"]),
+            )
+        )
+    return found
+
+
+def _with_holes(word: str, values: dict[str, str]) -> str:
+    for name, value in values.items():
+        word = word.replace(value, f"{{{name}}}")
+    return word
+
+
+def _meaning(word: str) -> Meaning:
+    found: dict[str, Meaning] = {"done": "done", "over": "over", "repeat": "repeat"}
+    return found[word]
+
+
+def of_state_machine(machine: dict[str, Any]) -> list[Task]:
+    """Follow the states from the first one to the end."""
+    states = machine["States"]
+    found: list[Task] = []
+    before: tuple[str, ...] = ()
+    name = states[machine["StartAt"]]["Next"]
+    while name != "done":
+        found.append(_task(name, states, before))
+        before = (name,)
+        name = states[name]["Next"]
+    return found
+
+
+def _task(name: str, states: dict[str, Any], before: tuple[str, ...]) -> Task:
+    state = states[name]
+    assert ("Task", RUN_TASK, {"tries": 0}) == (state["Type"], state["Resource"], state["Assign"])
+    late, failed = state["Catch"]
+    assert (["States.Timeout"], "tell_stopped") == (late["ErrorEquals"], late["Next"])
+    assert ["States.ALL"] == failed["ErrorEquals"]
+    assert {"code": LOST, "at": name} == late["Assign"]
+    assert {"code": f"{{% {EXIT_CODE} %}}", "at": name} == failed["Assign"]
+    arguments = state["Arguments"]
+    (container,) = arguments["Overrides"]["ContainerOverrides"]
+    module, words = _command(container["Command"])
+    choice = states[failed["Next"]]
+    assert ("Choice", "tell_stopped") == (choice["Type"], choice["Default"])
+    retries, repeated = _repetition(name, choice, states)
+    following = state["Next"]
+    meanings: dict[int, Meaning] = {0: "done", **dict.fromkeys(repeated, "repeat")}
+    for rule in choice["Choices"]:
+        code = re.fullmatch(r"\{% \$code = (\d+) %\}", rule["Condition"])
+        if code and rule["Next"] in {following, "skipped"}:
+            assert {"tries": 0} == rule["Assign"]
+            meanings[int(code[1])] = "over" if rule["Next"] == "skipped" else "done"
+    return Task(
+        name=name,
+        module=module,
+        words=tuple(words),
+        after=before,
+        image=IMAGES[arguments["TaskDefinition"]],
+        meanings=tuple(sorted(meanings.items())),
+        retries=retries,
+        minutes=_minutes(state["TimeoutSeconds"]),
+        memory_mb=container["Memory"],
+        cpus=container["Cpu"] / 1024,
+    )
+
+
+def _minutes(seconds: int) -> int:
+    minutes, rest = divmod(seconds, 60)
+    assert rest == 0
+    return minutes
+
+
+def _command(expression: str) -> tuple[str, list[str]]:
+    """Read the array of JSONata that makes a command."""
+    inner = re.fullmatch(r"\{% \[(.*)\] %\}", expression)
+    assert inner
+    module, *words = inner[1].split(", ")
+    return module.strip("'"), [_jsonata_word(word) for word in words]
+
+
+def _jsonata_word(word: str) -> str:
+    given = re.fullmatch(r"\$(\w+) != '' \? (.*)", word)
+    pieces = (given[2] if given else word).split(" & ")
+    filled = [f"{{{piece[1:]}}}" if piece.startswith("$") else piece.strip("'") for piece in pieces]
+    if given:
+        assert f"{{{given[1]}}}" in filled
+    return "".join(filled)
+
+
+def _repetition(name: str, choice: dict[str, Any], states: dict[str, Any]) -> tuple[int, list[int]]:
+    """Return how often a task is repeated, and after which exit codes it is."""
+    again, in_vain = choice["Choices"][-2:]
+    condition = re.fullmatch(r"\{% \((.+)\) and \$tries < (\d+) %\}", again["Condition"])
+    assert condition
+    assert f"{{% {condition[1]} %}}" == in_vain["Condition"]
+    assert "tell_alarmed" == in_vain["Next"]
+    wait = states[again["Next"]]
+    assert ("Wait", name) == (wait["Type"], wait["Next"])
+    assert {"tries": "{% $tries + 1 %}"} == wait["Assign"]
+    assert f"{{% {FIRST_PAUSE} * $power({PAUSE_FACTOR}, $tries) %}}" == wait["Seconds"]
+    assert condition[1].endswith("$code < 0 or $code > 128")
+    return int(condition[2]), [int(code) for code in re.findall(r"\$code = (\d+)", condition[1])]
+
+
+def of_dag(told: list[dict[str, Any]]) -> list[Task]:
+    """Read what `airflow_dags.py` prints of a DAG's tasks."""
+    return [
+        Task(
+            name=one["task_id"],
+            module=one["module"],
+            words=tuple(_jinja_word(word) for word in one["words"]),
+            after=tuple(one["upstream"]),
+            image=one["image"],
+            meanings=tuple((code, _meaning(what)) for code, what in one["meanings"]),
+            retries=one["retries"],
+            minutes=_minutes(one["timeout_seconds"]),
+            memory_mb=one["memory_mb"],
+            cpus=one["cpus"],
+        )
+        for one in told
+    ]
+
+
+def _jinja_word(word: str) -> str:
+    """Read a template: what is given stands in `params`, the run's name may come from its day."""
+    given = re.fullmatch(r"\{% if (.+?) %\}(.*)\{% endif %\}", word)
+    filled = re.sub(
+        r"\{\{ params\.(\w+)( or \(dag_run[^}]*)? \}\}",
+        lambda hole: f"{{{hole[1]}}}",
+        given[2] if given else word,
+    )
+    if given:
+        names = re.findall(r"params\.(\w+)", given[1])
+        assert all(f"{{{name}}}" in filled for name in names)
+    return filled

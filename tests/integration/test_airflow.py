@@ -1,0 +1,186 @@
+"""Airflow: the same graph, the same endings, the same bytes as on this machine without it."""
+
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from src.orchestration.workflow import FIRST_PAUSE, PAUSE_FACTOR, WORKFLOWS
+from tests.conftest import ROOT, Workspace
+from tests.graphs import of_dag
+
+PROGRAM = ROOT / ".venv-airflow/bin/python"
+DAY = "2026-01-05T09:00:00+00:00"  # a Monday, of 2026-W02
+Side = Callable[..., dict[str, Any]]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PROGRAM.exists(), reason="no .venv-airflow: make airflow-up makes it"),
+    pytest.mark.xdist_group("airflow"),
+]
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with Airflow's database, brought up to date once."""
+    home = tmp_path_factory.mktemp("airflow")
+    subprocess.run(
+        [PROGRAM.with_name("airflow"), "db", "migrate"],
+        env=_environment(home), check=True, capture_output=True,
+    )  # fmt: skip
+    return home
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return os.environ | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "airflow/plugins"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "airflow/dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+
+
+@pytest.fixture
+def side(airflow_home: Path, tmp_path: Path) -> Side:
+    """Run `airflow_side.py` and return its answer."""
+
+    def run(*words: str, **more: str) -> dict[str, Any]:
+        answer = tmp_path / "answer.json"
+        answer.unlink(missing_ok=True)
+        done = subprocess.run(
+            [PROGRAM, ROOT / "tests/airflow_side.py", answer, *words],
+            env=_environment(airflow_home) | more, cwd=tmp_path,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert answer.exists(), done.stderr[-2000:] + done.stdout[-2000:]
+        found: dict[str, Any] = json.loads(answer.read_text())
+        return found | {"log": done.stdout}
+
+    return run
+
+
+def test_the_dags_are_the_graph(side: Side) -> None:
+    """Nodes, edges, command, repetitions, pauses, time, resources, meanings; one run at a time."""
+    said = side("graph")
+
+    assert set(WORKFLOWS) == set(said["dags"])
+    assert [] == said["imported"], "DAG files import nothing of the project's packages"
+    for name, workflow in WORKFLOWS.items():
+        dag = said["dags"][name]
+        assert list(workflow.tasks) == of_dag(dag["tasks"])
+        assert [[FIRST_PAUSE, PAUSE_FACTOR]] * len(dag["tasks"]) == [
+            task["pause"] for task in dag["tasks"]
+        ]
+        assert (1, False, "UTC") == (dag["active_runs"], dag["catchup"], dag["timezone"])
+        assert (workflow.schedule or None) == (dag["schedule"] or None)
+        assert {one.name: f"^({one.pattern})?$" for one in workflow.parameters} == dag["parameters"]
+
+
+def test_dags_are_parsed_while_mlflow_is_down(side: Side) -> None:
+    """Nothing outside of the folder is asked when they are."""
+    said = side("graph", MLFLOW_TRACKING_URI="http://127.0.0.1:1")
+
+    assert set(WORKFLOWS) == set(said["dags"])
+
+
+FAULTS = {
+    "fine": ("exit 0", "done"),
+    "bad usage": ("exit 2", "stopped"),
+    "bad data": ("exit 3", "stopped"),
+    "said no": ("exit 4", "skipped"),
+    "unreachable once": ("[ -e tried ] && exit 0; touch tried; exit 5", "retried"),
+    "unreachable always": ("exit 5", "alarmed"),
+    "killed once": ("[ -e tried ] && exit 0; touch tried; kill -9 $$", "retried"),
+    "too slow": ("exec sleep 60", "stopped"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_how_a_run_ends(side: Side, tmp_path: Path, fault: str) -> None:
+    """The same word as for a workflow on this machine, for the same fault of its first task."""
+    behaviour, expected = FAULTS[fault]
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/bash\ncase "$2" in *next_batch) {behaviour} ;; esac\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    minutes = ["minutes=0.05"] if fault == "too slow" else []
+    day = f"2026-02-{list(FAULTS).index(fault) + 2:02d}T09:00:00+00:00"
+    said = side(
+        "run", "weekly_training", day, *minutes,
+        WORKFLOW_PYTHON=str(program), WORKFLOW_FOLDER=str(tmp_path),
+    )  # fmt: skip
+
+    assert expected == ending(said)
+
+
+def ending(said: dict[str, Any]) -> str:
+    """Return the word for how a DAG's run went."""
+    tasks = said["tasks"].values()
+    repeated = any(task["tries"] > 1 for task in tasks)
+    if "success" == said["state"]:
+        skipped = any("skipped" == task["state"] for task in tasks)
+        return "skipped" if skipped else "retried" if repeated else "done"
+    return "alarmed" if repeated else "stopped"
+
+
+def test_a_program_that_is_not_there(side: Side) -> None:
+    """What cannot be started may be there the next time: repeated, and given up."""
+    said = side("run", "monitoring", "2026-03-02T06:00:00+00:00", WORKFLOW_PYTHON="/nowhere/python")
+
+    assert "alarmed" == ending(said)
+    assert "/nowhere/python was not started" in said["log"]
+
+
+def test_a_bad_value_is_refused_before_anything_runs(side: Side, tmp_path: Path) -> None:
+    """The form's pattern holds for every way in."""
+    with pytest.raises(AssertionError, match="warm_start"):
+        side("run", "weekly_training", "2026-03-09T09:00:00+00:00", "warm_start=$(reboot)")
+    assert not (tmp_path / "data").exists()
+
+
+def test_three_weeks_give_the_same_bytes_as_make(
+    side: Side, workspace: Workspace, tmp_path: Path
+) -> None:
+    """Manifests, models and tags, under Airflow and without it."""
+    weeks = {"2026-W02": DAY, "2026-W03": "2026-01-12T09:00:00+00:00"}
+    weeks["2026-W04"] = "2026-01-19T09:00:00+00:00"
+    workspace.set(REVIEWS_BATCHES="3", MLFLOW_TRACKING_URI="", PYTHONPATH=str(ROOT))
+    found = {}
+    for who in ("airflow", "make"):
+        folder = tmp_path / who
+        workspace.set(REVIEWS_DATA_DIR=str(folder), REVIEWS_CACHE_DIR=str(folder / "cache"))
+        workspace.ok("pipeline.run", "ingest", "--source", "synthetic:1500@3")
+        for week, day in weeks.items():
+            if who == "airflow":
+                assert "done" == ending(
+                    side("run", "weekly_training", day, WORKFLOW_FOLDER=str(ROOT))
+                )
+            else:
+                said = workspace.ok("src.orchestration.run", "weekly_training", "--run", week)
+                assert "done" == said["ending"]
+        found[who] = kept(folder, workspace)
+
+    assert 3 == len(found["make"]["versions"])
+    assert found["make"] == found["airflow"]
+
+
+def kept(folder: Path, workspace: Workspace) -> dict[str, Any]:
+    """What a training leaves: manifests without times, and each version with its tags."""
+    import hashlib
+
+    manifests = {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for place in ("processed", "batches", "runs")
+        for path in sorted((folder / place).glob("*.json"))
+    }
+    registry = workspace.context().registry
+    versions = [
+        (one.number, {k: v for k, v in one.tags.items() if k != "train.cost"})
+        for one in registry.versions()
+    ]
+    aliases = {name: getattr(registry.by_alias(name), "number", None) for name in ("champion",)}
+    return {"manifests": manifests, "versions": versions, "aliases": aliases}
