@@ -352,6 +352,14 @@ monitoring-check docker-monitoring-check: ## Drift, harm and what to do, from th
 monitoring-report docker-monitoring-report: ## The same as a page, data/monitoring/report.html, whatever is found
 	@$(RUN) src.monitoring.check --report --window="$$window" --until="$$until"
 
+.PHONY: monitoring-retrain docker-monitoring-retrain
+monitoring-retrain docker-monitoring-retrain: ## Does the last check ask for a training? Once for a version
+	@$(RUN) src.monitoring.retrain
+
+.PHONY: monitoring-daily docker-monitoring-daily
+monitoring-daily docker-monitoring-daily: ## What a scheduler runs: check, and the weekly training where that is asked for
+	+@$(RUN) src.orchestration.run monitoring $(DRY)
+
 .PHONY: drift-demo
 drift-demo: .venv/.locked .venv-api/.locked ## Reviews that change, replayed through the API: what is seen, decided and mended (two minutes)
 	@$(PY) -m src.monitoring.drift_demo

@@ -52,14 +52,22 @@ def _told(dag: Any) -> dict[str, Any]:
         }
         for task in dag.topological_sort()
     ]
+    clock = getattr(dag.timetable, "timetable", dag.timetable)  # of one that assets start too
     about = {
-        "schedule": getattr(dag.timetable, "_expression", ""),
-        "timezone": str(getattr(getattr(dag.timetable, "_timezone", None), "name", "UTC")),
+        "schedule": getattr(clock, "_expression", ""),
+        "timezone": str(getattr(getattr(clock, "_timezone", None), "name", "UTC")),
+        "starts_on": sorted(one.name for _, one in _assets(dag.timetable)),
+        "asks_for": sorted(one.name for task in dag.tasks for one in task.outlets),
         "active_runs": dag.max_active_runs,
         "catchup": dag.catchup,
         "parameters": {name: dag.params.get_param(name).schema["pattern"] for name in dag.params},
     }
     return {"tasks": tasks, **about}
+
+
+def _assets(timetable: Any) -> list[tuple[Any, Any]]:
+    condition = getattr(timetable, "asset_condition", None)
+    return list(condition.iter_assets()) if condition else []
 
 
 def _run(dag: Any, day: str, parameters: dict[str, str]) -> dict[str, Any]:

@@ -58,11 +58,29 @@ def of_state_machine(machine: dict[str, Any]) -> list[Task]:
     found: list[Task] = []
     before: tuple[str, ...] = ()
     name = states[machine["StartAt"]]["Next"]
-    while name != "done":
+    while name in states and states[name].get("Resource") == RUN_TASK:
         found.append(_task(name, states, before))
         before = (name,)
         name = states[name]["Next"]
     return found
+
+
+def then_of_state_machine(machine: dict[str, Any]) -> str:
+    """Return the workflow that is started at the end, or nothing."""
+    states = machine["States"]
+    last = of_state_machine(machine)[-1].name
+    following = states[last]["Next"]
+    if following == "done":
+        return ""
+    start = states[following]
+    assert ("arn:aws:states:::states:startExecution", "done") == (start["Resource"], start["Next"])
+    arn = re.fullmatch(r"\$\{(\w+)_arn\}", start["Arguments"]["StateMachineArn"])
+    assert arn
+    assert (
+        "{% 'retrain-' & $substring($states.context.Execution.StartTime, 0, 10) %}"
+        == (start["Arguments"]["Input"]["run"])
+    )
+    return arn[1]
 
 
 def _task(name: str, states: dict[str, Any], before: tuple[str, ...]) -> Task:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Asset, Param
+from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
 from step_operator import StepOperator
 
@@ -19,8 +20,8 @@ _HERE = Path(__file__).resolve().parent
 _FOLDER = os.environ.get("WORKFLOW_FOLDER") or str(_HERE.parents[1])
 _PYTHON = os.environ.get("WORKFLOW_PYTHON") or f"{_FOLDER}/.venv/bin/python"
 _EPOCH = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
-_THIS_WEEK = "(dag_run.logical_date or dag_run.run_after).strftime('%G-W%V')"
 _HOLE = re.compile(r"\{(\w+)\}")
+_RENDERED = json.loads((_HERE / "workflows.json").read_text(encoding="utf-8"))
 
 
 def _param(one: dict[str, str]) -> Param:
@@ -43,7 +44,12 @@ def _template(word: str) -> str:
 
 
 def _value(name: str) -> str:
-    return f"params.run or {_THIS_WEEK}" if name == "run" else f"params.{name}"
+    if name != "run":
+        return f"params.{name}"
+    asked = "dag_run.run_type == 'asset_triggered'"
+    day = f"dag_run.run_after.strftime('{_RENDERED['asked_run']}%Y-%m-%d')"
+    week = "(dag_run.logical_date or dag_run.run_after).strftime('%G-W%V')"
+    return f"params.run or ({day} if {asked} else {week})"
 
 
 def _operator(task: dict[str, Any], pauses: dict[str, float]) -> StepOperator:
@@ -60,12 +66,25 @@ def _operator(task: dict[str, Any], pauses: dict[str, float]) -> StepOperator:
     )
 
 
+def _schedule(workflow: dict[str, Any]) -> Any:
+    """Return when a workflow starts: by the clock, and where another one asks for it."""
+    if not workflow["schedule"]:
+        return None
+    clock = CronTriggerTimetable(workflow["schedule"], timezone="UTC")
+    asked = any(one["then"] == workflow["name"] for one in _RENDERED["workflows"])
+    return AssetOrTimeSchedule(timetable=clock, assets=_asked(workflow["name"])) if asked else clock
+
+
+def _asked(workflow: str) -> Asset:
+    """Return the asset whose update asks for a workflow."""
+    return Asset(name=f"{workflow}_asked", uri=f"reviews://asked/{workflow}")
+
+
 def _dag(workflow: dict[str, Any], pauses: dict[str, float]) -> DAG:
-    cron = workflow["schedule"]
     with DAG(
         workflow["name"],
         description=workflow["says"],
-        schedule=CronTriggerTimetable(cron, timezone="UTC") if cron else None,
+        schedule=_schedule(workflow),
         start_date=_EPOCH,
         catchup=False,
         max_active_runs=1,
@@ -75,9 +94,10 @@ def _dag(workflow: dict[str, Any], pauses: dict[str, float]) -> DAG:
         operators = {task["name"]: _operator(task, pauses) for task in workflow["tasks"]}
         for task in workflow["tasks"]:
             operators[task["name"]].set_upstream([operators[name] for name in task["after"]])
+        if workflow["then"]:
+            operators[workflow["tasks"][-1]["name"]].add_outlets([_asked(workflow["then"])])
     return dag
 
 
-_RENDERED = json.loads((_HERE / "workflows.json").read_text(encoding="utf-8"))
 for _workflow in _RENDERED["workflows"]:
     globals()[_workflow["name"]] = _dag(_workflow, _RENDERED["pauses"])

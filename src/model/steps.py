@@ -204,6 +204,14 @@ MONITORING: tuple[Command, ...] = (
         resources=Resources(memory_mb=1024, cpus=1, minutes=30),
         image=MONITORING_IMAGE,
     ),
+    Command(
+        "retrain",
+        "src.monitoring.retrain",
+        needs=("check",),
+        answers=_ASKED_FOR,
+        ends=(SAID_NO,),
+        image=MONITORING_IMAGE,
+    ),
 )
 """What a scheduler runs beside the pipeline, every day."""
 

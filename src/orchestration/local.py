@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
 from src.model.core.records import Record
 from src.orchestration.workflow import LOST, Ending, Task, Workflow, meaning, pause
@@ -43,14 +42,20 @@ def python(task: Task, words: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", task.module, *words]
 
 
-def run_workflow(
-    workflow: Workflow,
-    parameters: Mapping[str, str],
-    *,
-    start: Start = python,
-    tell: Callable[[str], None],
-    wait: Callable[[float], None] = time.sleep,
-) -> Ended:
+@dataclass(frozen=True)
+class Here:
+    """How tasks are run on this machine: what starts them, who is told, how a pause is made.
+
+    `answers` is the file descriptor that gets what they print; this process's own unless set.
+    """
+
+    tell: Callable[[str], None]
+    start: Start = python
+    wait: Callable[[float], None] = time.sleep
+    answers: int | None = None
+
+
+def run_workflow(workflow: Workflow, parameters: Mapping[str, str], here: Here) -> Ended:
     """Run a workflow's tasks one after the other.
 
     A task that ends with a code that may pass, or that is killed or cannot be started, is repeated
@@ -58,45 +63,40 @@ def run_workflow(
     """
     done: list[TaskRun] = []
     for task in workflow.tasks:
-        run = _repeated(task, partial(start, task, task.filled(parameters)), tell, wait)
+        run = _repeated(task, task.filled(parameters), here)
         done.append(run)
         found = None if run.timed_out else meaning(task, run.exit_codes[-1])
         if found == "done":
             continue
         if found == "over":
             return Ended("skipped", done)
-        tell(f"{workflow.name} ends at {task.name}")
+        here.tell(f"{workflow.name} ends at {task.name}")
         return Ended("alarmed" if found == "repeat" else "stopped", done)
     repeated = any(len(run.exit_codes) > 1 for run in done)
     return Ended("retried" if repeated else "done", done)
 
 
-def _repeated(
-    task: Task,
-    command: Callable[[], Sequence[str]],
-    tell: Callable[[str], None],
-    wait: Callable[[float], None],
-) -> TaskRun:
+def _repeated(task: Task, words: Sequence[str], here: Here) -> TaskRun:
     codes: list[int] = []
     begun = time.perf_counter()
     while True:
-        code, timed_out = _once(command(), 60 * task.minutes)
+        code, timed_out = _once(here.start(task, words), 60 * task.minutes, here.answers)
         codes.append(code)
         if timed_out:
-            tell(f"{task.name} was ended after {task.minutes} minutes")
+            here.tell(f"{task.name} was ended after {task.minutes} minutes")
         if timed_out or meaning(task, code) != "repeat" or len(codes) > task.retries:
             seconds = round(time.perf_counter() - begun, 3)
             return TaskRun(name=task.name, exit_codes=codes, seconds=seconds, timed_out=timed_out)
         seconds_off = pause(len(codes))
         what = "was not started" if code == LOST else f"ended with {code}"
-        tell(f"{task.name} {what}; again in {seconds_off} s ({len(codes)} of {task.retries})")
-        wait(seconds_off)
+        here.tell(f"{task.name} {what}; again in {seconds_off} s ({len(codes)} of {task.retries})")
+        here.wait(seconds_off)
 
 
-def _once(command: Sequence[str], seconds: float) -> tuple[int, bool]:
+def _once(command: Sequence[str], seconds: float, answers: int | None) -> tuple[int, bool]:
     """Run a command; return its exit code and whether it took longer than it may."""
     try:
-        process = subprocess.Popen(command, start_new_session=True)
+        process = subprocess.Popen(command, stdout=answers, start_new_session=True)
     except OSError:
         return LOST, False
     try:

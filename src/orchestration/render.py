@@ -18,7 +18,7 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import DataError
 from src.orchestration.state_machine import state_machine
-from src.orchestration.workflow import FIRST_PAUSE, PAUSE_FACTOR, WORKFLOWS
+from src.orchestration.workflow import ASKED_RUN, FIRST_PAUSE, PAUSE_FACTOR, WORKFLOWS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +41,11 @@ def build_parser() -> argparse.ArgumentParser:
 def rendered() -> dict[str, str]:
     """Return the content of each file, by its place in the repository."""
     pauses = {"first_seconds": FIRST_PAUSE, "factor": PAUSE_FACTOR}
-    for_dags = {"pauses": pauses, "workflows": [asdict(one) for one in WORKFLOWS.values()]}
+    for_dags = {
+        "pauses": pauses,
+        "asked_run": ASKED_RUN,
+        "workflows": [asdict(one) for one in WORKFLOWS.values()],
+    }
     files = {"airflow/dags/workflows.json": for_dags}
     files |= {
         f"infra/state_machines/{name}.asl.json": state_machine(workflow)

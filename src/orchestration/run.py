@@ -11,6 +11,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Literal
 
 from src.model import command
@@ -18,14 +19,18 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import UnreachableError, UsageError
 from src.model.files.runs import this_week
-from src.orchestration.local import Ended, TaskRun, run_workflow
-from src.orchestration.workflow import WORKFLOWS, Ending, Task, Workflow
+from src.orchestration.local import Ended, Here, TaskRun, run_workflow
+from src.orchestration.workflow import WORKFLOWS, Ending, Task, Workflow, asked_run
 
+_STDERR = 2  # where tasks print when stdout is for the answer alone
 _PARAMETERS = {one.name: one for workflow in WORKFLOWS.values() for one in workflow.parameters}
 
 
 class WorkflowResult(Result):
-    """How a workflow ended, its parameters, and its tasks as far as they were begun."""
+    """How a workflow ended, its parameters, and its tasks as far as they were begun.
+
+    Where it has started another one, those of that one come after its own.
+    """
 
     step: Literal["run"] = "run"
     workflow: str
@@ -48,11 +53,18 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     parameters = _parameters(workflow, args)
     if args.dry_run:
         lines = [task_line(task, parameters) for task in workflow.tasks]
+        lines += [f"# then {workflow.then}, where all are done"] if workflow.then else []
         result = WorkflowResult(
             workflow=workflow.name, ending=None, parameters=parameters, tasks=[]
         )
         return Outcome(result, "\n".join(lines))
-    ended = run_workflow(workflow, parameters, tell=context.log.warning)
+    here = Here(tell=context.log.warning, answers=_STDERR if args.json else None)
+    ended = run_workflow(workflow, parameters, here)
+    if workflow.then and ended.ending in {"done", "retried"}:
+        asked = {"run": asked_run(datetime.now(UTC).date().isoformat()), "warm_start": ""}
+        context.log.info("starts another workflow", workflow=workflow.then, run=asked["run"])
+        more = run_workflow(WORKFLOWS[workflow.then], asked, here)
+        ended = Ended(more.ending, [*ended.tasks, *more.tasks])
     result = WorkflowResult(
         workflow=workflow.name, ending=ended.ending, parameters=parameters, tasks=ended.tasks
     )

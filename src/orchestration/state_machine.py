@@ -11,6 +11,7 @@ from typing import Any
 
 from src.model import steps
 from src.orchestration.workflow import (
+    ASKED_RUN,
     FIRST_PAUSE,
     LOST,
     PAUSE_FACTOR,
@@ -22,6 +23,7 @@ from src.orchestration.workflow import (
 
 RUN_TASK = "arn:aws:states:::ecs:runTask.sync"
 PUBLISH = "arn:aws:states:::sns:publish"
+START_EXECUTION = "arn:aws:states:::states:startExecution"
 DEFINITIONS = {
     steps.MODEL_IMAGE: "${model_task_definition}",
     steps.MONITORING_IMAGE: "${monitoring_task_definition}",
@@ -41,9 +43,12 @@ _THIS_WEEK = "$fromMillis($toMillis($states.context.Execution.StartTime), '[X000
 def state_machine(workflow: Workflow) -> dict[str, Any]:
     """Return the definition of a workflow's state machine."""
     states: dict[str, Any] = {"begin": _begin(workflow)}
-    nexts = [*(task.name for task in workflow.tasks[1:]), "done"]
+    start = f"start_{workflow.then}"
+    nexts = [*(task.name for task in workflow.tasks[1:]), start if workflow.then else "done"]
     for task, following in zip(workflow.tasks, nexts, strict=True):
         states |= _states(task, following)
+    if workflow.then:
+        states[start] = _start(workflow.then)
     states["done"] = {"Type": "Succeed"}
     if any(what == "over" for task in workflow.tasks for _, what in task.meanings):
         states["skipped"] = {"Type": "Succeed"}
@@ -180,6 +185,28 @@ def _word(word: str) -> str:
     head, tail = word.split(f"{{{name}}}")
     parts = [f"'{head}'", f"${name}", *([f"'{tail}'"] if tail else [])]
     return f"${name} != '' ? {' & '.join(parts)}"
+
+
+def _start(then: str) -> dict[str, Any]:
+    """Start another workflow, and do not wait for it."""
+    today = "$substring($states.context.Execution.StartTime, 0, 10)"
+    return {
+        "Type": "Task",
+        "Resource": START_EXECUTION,
+        "Arguments": {
+            "StateMachineArn": f"${{{then}_arn}}",
+            "Input": {"run": _q(f"'{ASKED_RUN}' & {today}")},
+        },
+        "TimeoutSeconds": 60,
+        "Catch": [
+            {
+                "ErrorEquals": ["States.ALL"],
+                "Assign": {"code": LOST, "at": f"start_{then}"},
+                "Next": "tell_alarmed",
+            }
+        ],
+        "Next": "done",
+    }
 
 
 def _told(workflow: Workflow, ending: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ LOST = -1
 """Stands for the exit code of what never told one: not started, or gone with its machine."""
 
 _SIGNALLED = 128  # and above: ended by a signal, as shells and containers count
+ASKED_RUN = "retrain-"
 FIRST_PAUSE, PAUSE_FACTOR = 30, 2
 """Seconds before the first repetition, and how much longer each further pause is."""
 
@@ -79,13 +80,27 @@ class Task:
 
 @dataclass(frozen=True)
 class Workflow:
-    """A chain of tasks, its parameters, and when it starts: a cron expression in UTC, or never."""
+    """A chain of tasks, its parameters, and when it starts: a cron expression in UTC, or never.
+
+    Where all of its tasks are done, and none said that nothing is left to do, the workflow `then`
+    is started, under the name of its run that `asked_run` gives.
+    """
 
     name: str
     says: str
     schedule: str
     parameters: tuple[Parameter, ...]
     tasks: tuple[Task, ...]
+    then: str = ""
+
+
+def asked_run(day: str) -> str:
+    """Return the name of a run that a workflow has asked for on a day.
+
+    >>> asked_run("2026-11-28")
+    'retrain-2026-11-28'
+    """
+    return f"{ASKED_RUN}{day}"
 
 
 def holes(word: str) -> list[str]:
@@ -177,10 +192,11 @@ WORKFLOWS: dict[str, Workflow] = {
         ),
         Workflow(
             "monitoring",
-            "Tell drift from harm in the prediction log, and say what to do.",
+            "Tell drift from harm in the prediction log, and train where that is asked for.",
             "0 6 * * *",
             (),
             _chain(list(steps.MONITORING)),
+            then="weekly_training",
         ),
     )
 }

@@ -77,6 +77,9 @@ def test_the_dags_are_the_graph(side: Side) -> None:
             task["pause"] for task in dag["tasks"]
         ]
         assert (1, False, "UTC") == (dag["active_runs"], dag["catchup"], dag["timezone"])
+        assert [f"{workflow.then}_asked"] * bool(workflow.then) == dag["asks_for"]
+        asked = any(one.then == name for one in WORKFLOWS.values())
+        assert [f"{name}_asked"] * asked == dag["starts_on"]
         assert (workflow.schedule or None) == (dag["schedule"] or None)
         assert {one.name: f"^({one.pattern})?$" for one in workflow.parameters} == dag["parameters"]
 

@@ -12,11 +12,11 @@ import pytest
 
 from src.model import steps
 from src.orchestration import render
-from src.orchestration.local import Ended, run_workflow
+from src.orchestration.local import Ended, Here, run_workflow
 from src.orchestration.state_machine import state_machine
 from src.orchestration.workflow import LOST, WORKFLOWS, Task, Workflow
 from tests.conftest import ROOT
-from tests.graphs import of_dry_run, of_state_machine
+from tests.graphs import of_dry_run, of_state_machine, then_of_state_machine
 
 WEEKLY = WORKFLOWS["weekly_training"]
 SAID = {"run": "2026-W01", "warm_start": "zzz"}
@@ -64,6 +64,10 @@ def test_make_and_step_functions_have_the_same_graph() -> None:
     assert list(WEEKLY.tasks) == of_dry_run(shown, SAID)
     for workflow in WORKFLOWS.values():
         assert list(workflow.tasks) == of_state_machine(state_machine(workflow))
+        assert workflow.then == then_of_state_machine(state_machine(workflow))
+    daily = made("monitoring-daily")
+    assert list(WORKFLOWS["monitoring"].tasks) == of_dry_run(daily, SAID)
+    assert "# then weekly_training, where all are done" in daily
 
 
 CHANGES: dict[str, Any] = {
@@ -142,7 +146,8 @@ def ended(*commands: Sequence[str], minutes: int = 1, over: bool = False) -> End
         return next(tries)
 
     workflow = Workflow("w", "says", "", WEEKLY.parameters, (replace(task, after=()),))
-    return run_workflow(workflow, SAID, start=start, tell=lambda _: None, wait=lambda _: None)
+    here = Here(tell=lambda _: None, start=start, wait=lambda _: None)
+    return run_workflow(workflow, SAID, here)
 
 
 def exits(code: int) -> list[str]:

@@ -1,0 +1,102 @@
+"""Retrain: does the last check ask for a training? Exit code 0 where it does, once for a version.
+
+It reads monitoring/decision.json. A scheduler starts a training after exit code 0, and asked again
+on the same day this says so again. Exit code 4 where the check has decided otherwise, where the
+version it speaks of is the champion no more, and where a training was asked for on an earlier day.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal, TypeVar
+
+from pydantic import ValidationError
+
+from src.model import command
+from src.model.command import Outcome, Result
+from src.model.context import Context
+from src.model.core.errors import DataError, GateError, UsageError
+from src.model.core.names import CHAMPION
+from src.model.core.records import Record, first_problem
+from src.model.files.storage import Storage
+from src.monitoring.decide import Decision
+from src.monitoring.kept import DECISION
+
+ASKED = "monitoring/asked.json"
+"""For which version a training was asked for last, and on which day."""
+
+
+class RetrainResult(Result):
+    """Whether a training is asked for, for which version, and since which day."""
+
+    step: Literal["retrain"] = "retrain"
+    wanted: bool
+    model_version: str | None
+    asked_on: str | None
+
+
+class _Decided(Record):
+    """What is needed of a check's answer."""
+
+    decision: Decision
+    model_version: str | None
+
+
+class _Asked(Record):
+    model_version: str
+    day: str
+
+
+_Kind = TypeVar("_Kind", bound=Record)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    return command.parser_for(__doc__, "retrain", "src.monitoring")
+
+
+def run(args: argparse.Namespace, context: Context) -> Outcome:
+    del args
+    storage, today = context.storage, datetime.now(UTC).date().isoformat()
+    with storage.lease("monitoring", wait=30):
+        found = _read(storage, DECISION, _Decided)
+        if found is None:
+            msg = "Nothing has been checked yet."
+            raise UsageError(msg, hint="Run make monitoring-check first.")
+        version = found.model_version
+        if found.decision != "retrain" or version is None:
+            return _no(f"the last check decides: {found.decision}", version)
+        champion = context.registry.by_alias(CHAMPION)
+        if champion is None or str(champion.number) != version:
+            return _no(f"version {version} is the champion no more", version)
+        asked = _read(storage, ASKED, _Asked)
+        if asked and asked.model_version == version and asked.day != today:
+            return _no(f"it was asked for on {asked.day} for version {version}", version, asked.day)
+        with storage.writing(ASKED) as path:
+            told = _Asked(model_version=version, day=today)
+            path.write_text(told.model_dump_json() + "\n", encoding="utf-8")
+    result = RetrainResult(wanted=True, model_version=version, asked_on=today)
+    return Outcome(result, f"A training is asked for: version {version} does harm")
+
+
+def _no(why: str, version: str | None, day: str | None = None) -> Outcome:
+    result = RetrainResult(wanted=False, model_version=version, asked_on=day)
+    return Outcome(result, f"No training is asked for: {why}", GateError.exit_code)
+
+
+def _read(storage: Storage, key: str, kind: type[_Kind]) -> _Kind | None:
+    if storage.size(key) is None:
+        return None
+    try:
+        return kind.model_validate_json(storage.path(key).read_bytes())
+    except ValidationError as error:
+        msg = f"{storage.root}/{key} is damaged: {first_problem(error)}."
+        raise DataError(msg, hint="Delete it, and run make monitoring-check again.") from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return command.main(build_parser(), run, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
