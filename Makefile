@@ -42,7 +42,7 @@ BENCH_ARGS ?=
 
 # A name that nothing reads is a slip of the pen.
 given_ := $(foreach name_,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name_)))),$(name_)))
-known_ := $(USER_VARIABLES) $(SETTABLE) PY UV PYTEST_ARGS BENCH_ARGS ROUNDS
+known_ := $(USER_VARIABLES) $(SETTABLE) PY UV PYTEST_ARGS BENCH_ARGS ROUNDS WORKFLOW_RUNNER WORKFLOW_ALARM_URL
 unknown_ := $(firstword $(filter-out $(known_) REVIEWS_% MLFLOW_% AWS_% KAGGLE% TEST_% MAKE% -%,$(given_)))
 ifneq ($(unknown_),)
 $(error $(unknown_)= is read by no target. $(shell $(PYTHON) tools/make_words.py unknown '$(unknown_)' $(known_)))
@@ -164,7 +164,7 @@ test-machines: .venv/.locked ## 20 rounds of two machines at once on one S3 buck
 	@TEST_ROUNDS=$${ROUNDS:-20} $(PY) -m pytest -s tests/integration/test_two_machines.py $(PYTEST_ARGS)
 
 .PHONY: test-docker
-test-docker: .venv/.locked .venv-api/.locked ## Build the images and run the tests that need a Docker engine (minutes)
+test-docker: .venv/.locked .venv-api/.locked .venv-airflow/.locked ## Build the images and run the tests that need a Docker engine (minutes)
 	@TEST_DOCKER=1 $(PY) -m pytest tests/docker $(PYTEST_ARGS)
 
 .PHONY: check
@@ -330,13 +330,16 @@ steps-render: .venv/.locked ## Write the workflows for Airflow and Step Function
 steps-check: .venv/.locked ## Say whether they are what the list says
 	@$(PY) -m src.orchestration.render --check
 
-.PHONY: airflow-up airflow-down airflow-status
+.PHONY: airflow-up airflow-down airflow-status airflow-backfill
 airflow-up: .venv/.locked .venv-airflow/.locked ## Start Airflow on 127.0.0.1:8080 with the project's workflows [AIRFLOW_PORT=]
 	@$(PY) -m src.orchestration.airflow_server up --port $(AIRFLOW_PORT)
 airflow-down: .venv/.locked ## Stop what airflow-up started
 	@$(PY) -m src.orchestration.airflow_server down
 airflow-status: .venv/.locked ## Say whether Airflow is up and well, and where
 	@$(PY) -m src.orchestration.airflow_server status
+
+airflow-backfill: .venv/.locked ## Make up for the Mondays from since= to until=, one after the other [YYYY-MM-DD]
+	@$(PY) -m src.orchestration.airflow_server backfill --since="$$since" --until="$$until"
 
 ##@ Monitoring
 

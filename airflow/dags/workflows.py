@@ -1,7 +1,8 @@
 """The project's workflows as DAGs of Airflow, from workflows.json beside this file.
 
 `make steps-render` writes that file from the project's own list of commands. What runs a task is
-the project's environment, .venv of the folder above, or WORKFLOW_PYTHON in WORKFLOW_FOLDER.
+the project's environment, .venv of the folder above, or WORKFLOW_PYTHON in WORKFLOW_FOLDER; with
+WORKFLOW_RUNNER=docker it is a container.
 """
 
 import json
@@ -11,23 +12,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param
+from airflow.sdk import DAG, Asset, BaseOperator, Param
 from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
+from alarm import tell
 from step_operator import StepOperator
 
 _HERE = Path(__file__).resolve().parent
 _FOLDER = os.environ.get("WORKFLOW_FOLDER") or str(_HERE.parents[1])
-_PYTHON = os.environ.get("WORKFLOW_PYTHON") or f"{_FOLDER}/.venv/bin/python"
 _EPOCH = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 _HOLE = re.compile(r"\{(\w+)\}")
 _RENDERED = json.loads((_HERE / "workflows.json").read_text(encoding="utf-8"))
 
 
 def _param(one: dict[str, str]) -> Param:
+    """Return a field of the form that may stay empty."""
     return Param(
-        "", type="string", pattern=f"^({one['pattern']})?$", title=one["name"],
-        description=one["says"],
+        None, type=["null", "string"], pattern=f"^({one['pattern']})?$", title=one["name"],
+        description=f"{one['says']} {one['form']}",
     )  # fmt: skip
 
 
@@ -52,18 +54,30 @@ def _value(name: str) -> str:
     return f"params.run or ({day} if {asked} else {week})"
 
 
-def _operator(task: dict[str, Any], pauses: dict[str, float]) -> StepOperator:
-    return StepOperator(
+def _operator(task: dict[str, Any], pauses: dict[str, float]) -> BaseOperator:
+    return _runner()(
         task_id=task["name"],
         step=task,
         words=[_template(word) for word in task["words"]],
-        python=_PYTHON,
         folder=_FOLDER,
         retries=task["retries"],
         retry_delay=timedelta(seconds=pauses["first_seconds"]),
         retry_exponential_backoff=float(pauses["factor"]),
         execution_timeout=timedelta(minutes=task["minutes"]),
+        on_failure_callback=tell,
     )
+
+
+def _runner() -> type[BaseOperator]:
+    """Return what runs a task. Raises ValueError where WORKFLOW_RUNNER names nothing known."""
+    name = os.environ.get("WORKFLOW_RUNNER") or "local"
+    if name == "local":
+        return StepOperator
+    if name == "docker":
+        from docker_step import DockerStepOperator
+
+        return DockerStepOperator
+    raise ValueError(f"WORKFLOW_RUNNER={name} is no runner. Known are local and docker.")
 
 
 def _schedule(workflow: dict[str, Any]) -> Any:

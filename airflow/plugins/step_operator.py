@@ -43,6 +43,7 @@ def judge(name: str, code: int, meanings: dict[int, str]) -> None:
 class StepOperator(BaseOperator):
     """Runs `python -m module words…` in the project's folder; words that render empty are left out.
 
+    The program is that of the project's environment, or WORKFLOW_PYTHON.
     `step` is the task in workflows.json: its module and what exit codes mean. A process of this
     machine is held to no memory and no processors; what `step` says of them is for containers.
     """
@@ -51,12 +52,12 @@ class StepOperator(BaseOperator):
     ui_color = "#e8f1fa"
 
     def __init__(
-        self, *, step: dict[str, Any], words: list[str], python: str, folder: str, **kwargs: Any
+        self, *, step: dict[str, Any], words: list[str], folder: str, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.step = step
         self.words = words
-        self.python = python
+        self.python = os.environ.get("WORKFLOW_PYTHON") or f"{folder}/.venv/bin/python"
         self.folder = folder
         self._process: subprocess.Popen[str] | None = None
 
@@ -116,5 +117,6 @@ def project_environment(environ: dict[str, str] | Any) -> dict[str, str]:
     return {
         name: value
         for name, value in environ.items()
-        if not name.startswith(("AIRFLOW", "_AIRFLOW", "PYTHON", "VIRTUAL_ENV"))
+        if not name.startswith(("AIRFLOW", "_AIRFLOW"))
+        and name not in {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
     }

@@ -59,6 +59,7 @@ class Outcome:
         return self.result.model_dump(mode="json")
 
 
+_FIRST_PORT, _LAST_PORT, _PORT_DIGITS = 1024, 65535, 5
 Run = Callable[[argparse.Namespace, Context], Outcome]
 
 
@@ -89,6 +90,15 @@ def parser_for(
     parser.add_argument("--verbose", action="store_true", help="show every figure and rule")
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     return parser
+
+
+def port(text: str) -> int:
+    """Return a port that anybody may listen on, for `add_argument(type=port)`."""
+    number = int(text) if text.isdecimal() and len(text) <= _PORT_DIGITS else 0
+    if not _FIRST_PORT <= number <= _LAST_PORT:
+        msg = f"{text} is no port from {_FIRST_PORT} to {_LAST_PORT}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
 
 
 def main(parser: argparse.ArgumentParser, run: Run, argv: Sequence[str] | None = None) -> int:

@@ -47,8 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("action", choices=("up", "down", "status"))
     parser.add_argument(
         "--port",
-        type=int,
-        choices=range(1024, 65536),
+        type=command.port,
         metavar="PORT",
         default=5500,
         help="port on 127.0.0.1 (default: 5500)",

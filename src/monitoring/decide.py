@@ -67,16 +67,22 @@ def decide(
     return _without_harm(drift, harm, estimated, moved)
 
 
+def too_few(drift: DriftReport) -> str:
+    """Return what is missing to tell drift, a sentence or two."""
+    if drift.m >= drift.least:
+        predictions = f"{drift.n:,} prediction{'s are' if drift.n != 1 else ' is'}"
+        return f"{predictions} too few to tell drift: {drift.least:,} are needed."
+    return (
+        f"{drift.m:,} reviews in the reference are too few to tell drift: {drift.least:,} are "
+        "needed. A reference of the log is made with make monitoring-reference window=7."
+    )
+
+
 def _without_harm(
     drift: DriftReport, harm: HarmReport, estimated: EstimateReport | None, moved: str
 ) -> Decided:
     if drift.verdict == "insufficient_data":
-        predictions = f"{drift.n:,} prediction{'s' * (drift.n != 1)}"
-        few = f"{predictions} and {drift.m:,} reviews in the reference are too few"
-        more = ""
-        if drift.m < drift.least:  # more predictions would not help
-            more = " A reference of the log is made with make monitoring-reference window=7."
-        return Decided("wait", f"{few} to tell drift: of both {drift.least:,} are needed.{more}")
+        return Decided("wait", too_few(drift))
     if drift.verdict == "no":
         return Decided("wait", f"Nothing has drifted, and {_labels_say(harm)}.")
     if harm.verdict == "unknown" and estimated and _doubtful(estimated, harm):

@@ -44,9 +44,7 @@ def _shares(result: CheckResult) -> str:
 def _version_lines(verdict: VersionVerdict, *, verbose: bool) -> list[str]:
     drift = verdict.drift
     shown = drift.statistics if verbose else drift.drifted
-    few = f"too few to tell: {drift.n:,} predictions, {drift.m:,} reviews in the reference, "
-    few += f"{drift.least:,} are needed of both"
-    what = {"yes": "yes", "no": "no", "insufficient_data": few}[drift.verdict]
+    what = {"yes": "yes", "no": "no", "insufficient_data": "cannot be told"}[drift.verdict]
     lines = [
         f"  version {verdict.model_version}, compared with {verdict.m:,} {verdict.reference}",
         f"    drift: {what}",

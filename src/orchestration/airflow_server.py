@@ -1,8 +1,9 @@
-"""Airflow on this machine, over the DAGs of this repository: up, down, status.
+"""Airflow on this machine, over the DAGs of this repository: up, down, status, backfill.
 
 The programs that `airflow standalone` would start, each by itself, because that one listens on
 every interface. All listen on 127.0.0.1 alone, where whoever may use this machine is an
-administrator. The database is SQLite in .airflow, and so are the logs.
+administrator. The database is SQLite in .airflow, and so are the logs. `backfill` makes up for the
+weeks from --since to --until, one after the other.
 """
 
 import argparse
@@ -10,7 +11,10 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from datetime import date, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +24,7 @@ from src.model import command
 from src.model.background import Background, refuse_missing, refuse_taken
 from src.model.command import Outcome, Result
 from src.model.context import Context
-from src.model.core.errors import TrackingError, UnreachableError
+from src.model.core.errors import TrackingError, UnreachableError, UsageError
 from src.orchestration.render import ROOT
 
 _SERVER = Background("Airflow", Path(".airflow"))
@@ -40,15 +44,18 @@ class AirflowResult(Result):
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "airflow_server", "src.orchestration")
-    parser.add_argument("action", choices=("up", "down", "status"))
+    parser.add_argument("action", choices=("up", "down", "status", "backfill"))
     parser.add_argument(
         "--port",
-        type=int,
-        choices=range(1024, 65536),
+        type=command.port,
         metavar="PORT",
         default=8080,
         help="port on 127.0.0.1 (default: 8080)",
     )
+    for name in ("since", "until"):
+        parser.add_argument(
+            f"--{name}", default="", metavar="DAY", help="of `backfill`: YYYY-MM-DD, inclusive"
+        )
     parser.add_argument(
         "--airflow", default=".venv-airflow/bin/airflow", help="the airflow program to start"
     )
@@ -59,6 +66,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     del context
     if args.action == "up":
         return _up(args.airflow, args.port)
+    if args.action == "backfill":
+        return _backfill(args.since, args.until)
     return _down() if args.action == "down" else _status()
 
 
@@ -105,7 +114,7 @@ def programs(airflow: str, port: int) -> dict[str, list[str]]:
 def _up(airflow: str, port: int) -> Outcome:
     found = _SERVER.running()
     if found:
-        text = _shown("is up already", found.address)
+        text = f"Airflow is up already: {found.address}"
         return _answer("up", "running", text, address=found.address)
     address = f"http://127.0.0.1:{port}"
     refuse_taken(
@@ -119,7 +128,7 @@ def _up(airflow: str, port: int) -> Outcome:
     _SERVER.start(
         programs(airflow, port), address, environ, lambda: not _sick(address), _READY_SECONDS
     )
-    return _answer("up", "running", _shown("is up", address), address=address)
+    return _answer("up", "running", _shown(address), address=address)
 
 
 def _migrate(airflow: str, environ: dict[str, str]) -> None:
@@ -130,6 +139,53 @@ def _migrate(airflow: str, environ: dict[str, str]) -> None:
     if done.returncode:
         msg = "Airflow's database could not be brought up to date."
         raise TrackingError(msg, hint=f"The log is {_SERVER.log('migrate')}.")
+
+
+def _backfill(since: str, until: str) -> Outcome:
+    """Have Airflow make up for the Mondays of some days; weekly_training runs one at a time."""
+    first, last = _day(since, "since"), _day(until, "until")
+    found = _SERVER.running()
+    if found is None:
+        msg = "Airflow is not running."
+        raise UnreachableError(msg, hint="Start it first: make airflow-up.")
+    mondays = [
+        day
+        for day in (first + timedelta(n) for n in range((last - first).days + 1))
+        if day.weekday() == 0
+    ]
+    if not mondays:
+        msg = f"There is no Monday from {first} to {last}."
+        raise UsageError(msg, hint="For example since=2026-11-02 until=2026-11-23.")
+    asked = [day for day in mondays if _ask(found.address, day)]
+    text = f"Asked for {len(asked)} of {len(mondays)} Mondays, the others are there already"
+    text += "; they run one after the other where weekly_training is switched on: "
+    text += f"{found.address}/dags/weekly_training"
+    return _answer("backfill", "running", text, address=found.address)
+
+
+def _ask(address: str, monday: date) -> bool:
+    """Ask for the run of a Monday, and say whether there was none yet."""
+    at = f"{monday.isoformat()}T09:00:00Z"
+    body = {"dag_run_id": f"monday__{monday.isoformat()}", "logical_date": at, "run_after": at}
+    place = f"{address}/api/v2/dags/weekly_training/dagRuns"
+    for pause in (1, 3, None):  # SQLite may be busy
+        answer = requests.post(place, json=body, timeout=30)
+        if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR or pause is None:
+            break
+        time.sleep(pause)
+    if answer.status_code == HTTPStatus.CONFLICT:
+        return False
+    if not answer.ok:
+        msg = f"Airflow did not take the run of {monday}: {answer.text[:300]}"
+        raise TrackingError(msg, hint=f"See {_SERVER.log('api-server')}.")
+    return True
+
+
+def _day(text: str, name: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{name}={text} is no day.", hint="Write YYYY-MM-DD.") from None
 
 
 def _secret(path: Path) -> str:
@@ -149,9 +205,11 @@ def _sick(address: str) -> list[str]:
     return [part for part in _PARTS if said.get(part, {}).get("status") != "healthy"]
 
 
-def _shown(what: str, address: str) -> str:
-    hint = "workflows are switched off at first; a switch beside each of them turns it on"
-    return f"Airflow {what}: {address}\n  {hint}"
+def _shown(address: str) -> str:
+    return (
+        f"Airflow is up: {address}\n  workflows are switched off at first; one that is switched on "
+        "begins with its latest time that has passed"
+    )
 
 
 def _down() -> Outcome:

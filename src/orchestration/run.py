@@ -86,7 +86,7 @@ def _parameters(workflow: Workflow, args: argparse.Namespace) -> dict[str, str]:
         found["run"] = found["run"] or this_week()
     for name, value in found.items():
         if value and not re.fullmatch(own[name].pattern, value):
-            raise UsageError(f"{name}={value!r} is none.", hint=own[name].says)
+            raise UsageError(f"{name}={value!r} cannot be taken.", hint=own[name].form)
     return found
 
 
@@ -108,13 +108,15 @@ def task_line(task: Task, parameters: dict[str, str]) -> str:
 
 
 def _text(workflow: Workflow, ended: Ended) -> str:
-    head = {
-        "done": f"Workflow {workflow.name}: done",
-        "retried": f"Workflow {workflow.name}: done, after repetitions",
-        "skipped": f"Workflow {workflow.name}: nothing left to do after {ended.tasks[-1].name}",
-        "stopped": f"Workflow {workflow.name}: stopped at {ended.tasks[-1].name}, see above",
-        "alarmed": f"Workflow {workflow.name}: given up at {ended.tasks[-1].name}, see above",
+    last = ended.tasks[-1].name
+    how = {
+        "done": "done",
+        "retried": "done, retried on the way",
+        "skipped": f"skipped, nothing left to do after {last}",
+        "stopped": f"stopped at {last}, see above",
+        "alarmed": f"alarmed, given up at {last}, see above",
     }[ended.ending]
+    head = f"Workflow {workflow.name}: {how}"
     return "\n".join([head, *map(_task_text, ended.tasks)])
 
 

@@ -37,11 +37,15 @@ _HOLE = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Parameter:
-    """What who starts a workflow may say; `pattern` is of the whole value, and "" fits too."""
+    """What who starts a workflow may say.
+
+    `pattern` is of the whole value, and "" fits too; `form` is the same in words.
+    """
 
     name: str
     says: str
     pattern: str
+    form: str
 
 
 @dataclass(frozen=True)
@@ -158,15 +162,26 @@ def _chain(commands: list[steps.Command], **values: str) -> tuple[Task, ...]:
 
 
 _RUN = Parameter(
-    "run", "Name of the run; this week's unless set.", r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}"
+    "run",
+    "Name of the run; this week's unless set.",
+    r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}",
+    "Letters, digits, dots, dashes, underscores, plus signs, up to 80; for example 2026-W48.",
 )
 _WARM = Parameter(
-    "warm_start", "Version to go on from: a number or an alias.", r"[a-z]+|[0-9]{1,9}"
+    "warm_start",
+    "Version to go on from; from scratch unless set.",
+    r"[a-z]+|[0-9]{1,9}",
+    "A number or an alias, such as champion.",
 )
 _SOURCE = Parameter(
-    "source", "Where the reviews are; REVIEWS_SOURCE unless set.", r"[^\s'\"]{1,500}"
+    "source",
+    "Where the reviews are; REVIEWS_SOURCE unless set.",
+    r"[^\s'\"]{1,500}",
+    "As for make model-ingest, without blanks and quotes.",
 )
-_APPEND = Parameter("append", "yes: add the new ones as the next batch.", r"yes|no")
+_APPEND = Parameter(
+    "append", "Whether the new ones are added as the next batch.", r"yes|no|1|0", "yes or no."
+)
 
 WORKFLOWS: dict[str, Workflow] = {
     one.name: one

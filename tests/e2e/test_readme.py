@@ -58,7 +58,7 @@ def test_the_readme_works_in_its_order(tmp_path: Path) -> None:
         for name in (
             "path/to/amazon-reviews.zip",
             "reviews.csv",
-            "scored.parquet",
+            "data/scored.parquet",
             "next-week.csv",
         ):
             command = re.sub(rf"(?<=[= ]){re.escape(name)}", f"{tmp_path}/{name}", command)
@@ -69,4 +69,4 @@ def test_the_readme_works_in_its_order(tmp_path: Path) -> None:
         assert 0 == done.returncode or "Error 4" in done.stderr, (line, done.stdout, done.stderr)
         for hint in re.findall(r"make model-tune batches=\S+ trials=\d+", done.stdout):
             assert "batches=0-4" in hint
-    assert (tmp_path / "scored.parquet").is_file()
+    assert (tmp_path / "data/scored.parquet").is_file()

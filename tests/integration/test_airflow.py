@@ -1,18 +1,24 @@
 """Airflow: the same graph, the same endings, the same bytes as on this machine without it."""
 
+import hashlib
 import json
 import os
 import stat
 import subprocess
+import threading
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from src.orchestration.workflow import FIRST_PAUSE, PAUSE_FACTOR, WORKFLOWS
 from tests.conftest import ROOT, Workspace
 from tests.graphs import of_dag
+from tests.integration.processes import free_port
 
 PROGRAM = ROOT / ".venv-airflow/bin/python"
 DAY = "2026-01-05T09:00:00+00:00"  # a Monday, of 2026-W02
@@ -31,12 +37,12 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("airflow")
     subprocess.run(
         [PROGRAM.with_name("airflow"), "db", "migrate"],
-        env=_environment(home), check=True, capture_output=True,
+        env=airflow_environment(home), check=True, capture_output=True,
     )  # fmt: skip
     return home
 
 
-def _environment(home: Path) -> dict[str, str]:
+def airflow_environment(home: Path) -> dict[str, str]:
     return os.environ | {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "airflow/plugins"),
@@ -53,8 +59,8 @@ def side(airflow_home: Path, tmp_path: Path) -> Side:
         answer = tmp_path / "answer.json"
         answer.unlink(missing_ok=True)
         done = subprocess.run(
-            [PROGRAM, ROOT / "tests/airflow_side.py", answer, *words],
-            env=_environment(airflow_home) | more, cwd=tmp_path,
+            [PROGRAM, ROOT / "tests/integration/airflow_side.py", answer, *words],
+            env=airflow_environment(airflow_home) | more, cwd=tmp_path,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert answer.exists(), done.stderr[-2000:] + done.stdout[-2000:]
@@ -145,36 +151,120 @@ def test_a_bad_value_is_refused_before_anything_runs(side: Side, tmp_path: Path)
     assert not (tmp_path / "data").exists()
 
 
+WEEKS = {
+    "2026-W02": DAY,
+    "2026-W03": "2026-01-12T09:00:00+00:00",
+    "2026-W04": "2026-01-19T09:00:00+00:00",
+}
+
+
+def shop(workspace: Workspace, folder: Path) -> None:
+    """Make `folder` the data of all that follows: three batches, in no process of ours alone."""
+    workspace.set(
+        REVIEWS_BATCHES="3", MLFLOW_TRACKING_URI="", PYTHONPATH=str(ROOT),
+        REVIEWS_DATA_DIR=str(folder), REVIEWS_CACHE_DIR=str(folder / "cache"),
+        WORKFLOW_FOLDER=str(ROOT),
+    )  # fmt: skip
+    workspace.ok("pipeline.run", "ingest", "--source", "synthetic:1500@3")
+
+
+def by_make(workspace: Workspace, folder: Path) -> dict[str, Any]:
+    """Three weeks one after the other on this machine, and what they leave."""
+    shop(workspace, folder)
+    for week in WEEKS:
+        said = workspace.ok("src.orchestration.run", "weekly_training", "--run", week)
+        assert "done" == said["ending"]
+    found = kept(folder, workspace)
+    assert 3 == len(found["versions"])
+    assert {"runs/2026-W04.json", "processed/train_batch_2.manifest.json"} <= set(
+        found["manifests"]
+    )
+    return found
+
+
 def test_three_weeks_give_the_same_bytes_as_make(
     side: Side, workspace: Workspace, tmp_path: Path
 ) -> None:
     """Manifests, models and tags, under Airflow and without it."""
-    weeks = {"2026-W02": DAY, "2026-W03": "2026-01-12T09:00:00+00:00"}
-    weeks["2026-W04"] = "2026-01-19T09:00:00+00:00"
-    workspace.set(REVIEWS_BATCHES="3", MLFLOW_TRACKING_URI="", PYTHONPATH=str(ROOT))
-    found = {}
-    for who in ("airflow", "make"):
-        folder = tmp_path / who
-        workspace.set(REVIEWS_DATA_DIR=str(folder), REVIEWS_CACHE_DIR=str(folder / "cache"))
-        workspace.ok("pipeline.run", "ingest", "--source", "synthetic:1500@3")
-        for week, day in weeks.items():
-            if who == "airflow":
-                assert "done" == ending(
-                    side("run", "weekly_training", day, WORKFLOW_FOLDER=str(ROOT))
-                )
-            else:
-                said = workspace.ok("src.orchestration.run", "weekly_training", "--run", week)
-                assert "done" == said["ending"]
-        found[who] = kept(folder, workspace)
+    expected = by_make(workspace, tmp_path / "make")
+    shop(workspace, tmp_path / "airflow")
+    for day in WEEKS.values():
+        assert "done" == ending(side("run", "weekly_training", day))
 
-    assert 3 == len(found["make"]["versions"])
-    assert found["make"] == found["airflow"]
+    assert expected == kept(tmp_path / "airflow", workspace)
+
+
+def test_three_weeks_at_once_under_the_scheduler(workspace: Workspace, tmp_path: Path) -> None:
+    """A backfill by Airflow's own programs gives what three Mondays give; it is up and well."""
+    expected = by_make(workspace, tmp_path / "make")
+    shop(workspace, tmp_path / "backfill")
+    program = str(PROGRAM.with_name("airflow"))
+    server = ("src.orchestration.airflow_server", "--airflow", program)
+    port = free_port()
+    try:
+        up = workspace.ok(*server, "up", "--port", str(port))
+        status = workspace.ok(*server, "status")
+        asked = workspace.ok(*server, "backfill", "--since", "2026-01-05", "--until", "2026-01-20")
+        twice = workspace.run(*server, "backfill", "--since", "2026-01-05", "--until", "2026-01-11")
+        place = f"{up['address']}/api/v2/dags/weekly_training"
+        requests.patch(place, json={"is_paused": False}, timeout=30).raise_for_status()
+        states = _until_ended(f"{place}/dagRuns", 4)  # and last Monday's, which finds nothing new
+    finally:
+        down = workspace.ok(*server, "down")
+    again = workspace.run(*server, "status")
+
+    assert ("running", up["address"]) == (status["state"], asked["address"])
+    assert ["success"] * 4 == states
+    assert "Asked for 0 of 1 Mondays" in twice.out
+    assert expected == kept(tmp_path / "backfill", workspace)
+    assert ("stopped", 5) == (down["state"], again.code)
+
+
+def _until_ended(runs: str, count: int) -> list[str]:
+    """Return the states of a workflow's runs once so many have ended, or after some minutes."""
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline:
+        found = requests.get(runs, timeout=10).json()["dag_runs"]
+        ended = [one["state"] for one in found if one["state"] in {"success", "failed"}]
+        if len(ended) >= count:
+            break
+        time.sleep(2)
+    return ended
+
+
+def test_who_is_told_when_a_task_fails_for_good(side: Side, tmp_path: Path) -> None:
+    """Once, with the task and the reason; not for a try that is repeated."""
+    program = tmp_path / "python"
+    behaviour = "[ -e tried ] && exit 3; touch tried; exit 5"
+    program.write_text(f'#!/bin/bash\ncase "$2" in *next_batch) {behaviour} ;; esac\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    told = []
+
+    class _Told(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), _Told) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        side(
+            "run", "weekly_training", "2026-02-23T09:00:00+00:00",
+            WORKFLOW_PYTHON=str(program), WORKFLOW_FOLDER=str(tmp_path),
+            WORKFLOW_ALARM_URL=f"http://127.0.0.1:{listening.server_port}/alarm",
+        )  # fmt: skip
+        listening.shutdown()
+
+    (said,) = told
+    assert ("weekly_training", "next_batch", 2) == (said["workflow"], said["task"], said["tries"])
+    assert "ended with 3" in said["reason"]
 
 
 def kept(folder: Path, workspace: Workspace) -> dict[str, Any]:
-    """What a training leaves: manifests without times, and each version with its tags."""
-    import hashlib
-
+    """What a training leaves: manifests, and each version with its tags but for what it cost."""
     manifests = {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for place in ("processed", "batches", "runs")

@@ -55,7 +55,7 @@ def test_three_weeks_one_by_one_and_a_fourth_without_news(shop: Workspace) -> No
     ]
     assert (0, 4) == (last.code, alone.code)
     assert "Nothing new: each of the 3 batches has been learned from" in last.out
-    assert "Workflow weekly_training: nothing left to do after next_batch" in last.out
+    assert "Workflow weekly_training: skipped, nothing left to do after next_batch" in last.out
     assert not (shop.data / "runs/2026-W04.json").exists()
 
 

@@ -221,7 +221,9 @@ _TOO_FEW = DriftReport(verdict="insufficient_data", n=1, m=9, least=200)
         (_drift(), _harm("yes"), SURE, "investigate", "has not changed"),
         (_drift("words"), _harm("yes", 0.8), SURE, "investigate", "80% of them are from key x"),
         (_TOO_FEW, _harm("no"), None, "wait",
-         "1 prediction and 9 reviews in the reference are too few to tell drift: of both 200"),
+         "9 reviews in the reference are too few to tell drift: 200 are needed. A reference of"),
+        (_TOO_FEW.model_copy(update={"m": 900}), _harm("no"), None, "wait",
+         "1 prediction is too few to tell drift: 200 are needed."),
         (_TOO_FEW, _harm("yes"), None, "investigate", "fallen"),
     ],
 )  # fmt: skip

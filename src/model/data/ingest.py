@@ -122,7 +122,10 @@ def _added(added: arrival.Added, context: Context, spec: str) -> Outcome:
     )
     text = summary(head, added.counts, place, f"{place}/quarantine.parquet")
     if not added.skipped:
-        text += "\n  to learn from it: make model-pipeline-weekly, or make model-pipeline-train"
+        text += (
+            "\n  to learn from all batches: make model-pipeline-train; from the next one that no "
+        )
+        text += "version knows: make model-pipeline-weekly"
     if added.number is None:
         text = (
             f"Nothing new: all {added.counts.already_there:,} usable rows of {shown(spec)} "

@@ -27,7 +27,7 @@ from src.model.tracking.base import Version, resolve
 class NextBatchResult(Result):
     """The run's name, its batches and the new one among them; both None where there is none.
 
-    `skipped` says that they had been found before.
+    `skipped` says that they had been found before. So many batches `waiting` are for later runs.
     """
 
     step: Literal["next_batch"] = "next_batch"
@@ -35,6 +35,7 @@ class NextBatchResult(Result):
     run: str
     batches: str | None
     batch: int | None
+    waiting: int = 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         found = planned(storage, name)
         if found is not None:
             _refuse_another(found, raw, f"{storage.root}/{key}", warm=bool(args.warm_start))
-            return _outcome(found, skipped=True)
+            return _outcome(found, there, skipped=True)
         batch = first_not_learned(context.registry.versions(), raw, there)
         if batch is None:
             text = f"Nothing new: each of the {len(there)} batches has been learned from"
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         made = PlannedRun(name=name, batches=batches, raw_sha256=raw, warm_start=start)
         with storage.writing(key) as path:
             path.write_text(made.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    return _outcome(made, skipped=False)
+    return _outcome(made, there, skipped=False)
 
 
 def first_not_learned(versions: Iterable[Version], raw: str, there: Iterable[int]) -> int | None:
@@ -98,12 +99,18 @@ def _refuse_another(found: PlannedRun, raw: str, place: str, *, warm: bool) -> N
         raise UsageError(f"The run {found.name} was begun {begun}.", hint=hint)
 
 
-def _outcome(found: PlannedRun, *, skipped: bool) -> Outcome:
+def _outcome(found: PlannedRun, there: Iterable[int], *, skipped: bool) -> Outcome:
     batch = int(found.batches.rpartition("-")[2])
-    result = NextBatchResult(skipped=skipped, run=found.name, batches=found.batches, batch=batch)
+    later = [number for number in there if number > batch]
+    result = NextBatchResult(
+        skipped=skipped, run=found.name, batches=found.batches, batch=batch, waiting=len(later)
+    )
     head = "Unchanged, skipped" if skipped else "Next"
     start = f", going on from version {found.warm_start}" if found.warm_start else ""
-    return Outcome(result, f"{head}: run {found.name} learns from batches {found.batches}{start}")
+    text = f"{head}: run {found.name} learns from batches {found.batches}{start}"
+    if later:
+        text += f"\n  {as_ranges(later)} wait for later runs; make model-pipeline-train takes all"
+    return Outcome(result, text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

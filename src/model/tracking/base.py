@@ -193,7 +193,8 @@ def resolve(registry: Registry, reference: str) -> Version:
         return version
     version = registry.by_alias(reference)
     if version is None and reference in ALIASES:
-        msg = f"No model version is the {reference} yet."
+        what = "previous champion" if reference == PREVIOUS else reference
+        msg = f"No model version is the {what} yet."
         raise UsageError(msg, hint=_how_to_get(registry, reference))
     if version is None:
         msg = f"{reference!r} is no model version."

@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
 
-DAGS = Path(__file__).resolve().parents[1] / "airflow/dags"
+DAGS = Path(__file__).resolve().parents[2] / "airflow/dags"
 
 
 def main(answer: str, kind: str, *words: str) -> None:
