@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,12 @@ class DockerStepOperator(DockerOperator):
             found = _CODE.search(str(failed))
             code = int(found[1]) if found else -1
         except AirflowTaskTimeout as late:
+            with suppress(DockerException):  # it may be gone already
+                self.on_kill()
             msg = f"{self.task_id} was ended at its time limit, {self.execution_timeout}"
             raise AirflowFailException(msg) from late
         except DockerException as error:
             raise AirflowException(f"{self.image} was not started: {error}") from error
-        finally:
-            self.on_kill()
         judge(self.task_id, code, dict(self.step["meanings"]))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.docker.conftest import Docker
+from tests.docker.conftest import Docker, output
 from tests.integration.test_airflow import PROGRAM, airflow_environment, ending
 
 SIDE = ROOT / "tests/integration/airflow_side.py"
@@ -17,11 +17,11 @@ SIDE = ROOT / "tests/integration/airflow_side.py"
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="no .venv-airflow")
 
 
-def week(docker: Docker, home: Path, day: str, **more: str) -> dict[str, Any]:
+def week(docker: Docker, home: Path, day: str, *words: str, **more: str) -> dict[str, Any]:
     """Run a week of weekly_training in containers, and return how it went."""
     answer = home / "answer.json"
     done = subprocess.run(
-        [PROGRAM, SIDE, answer, "run", "weekly_training", day],
+        [PROGRAM, SIDE, answer, "run", "weekly_training", f"{day}T09:00:00+00:00", *words],
         env=airflow_environment(home) | docker.variables | {
             "WORKFLOW_RUNNER": "docker", "DOCKER_DATA": str(docker.data),
             "MLFLOW_TRACKING_URI": "", "REVIEWS_BATCHES": "2", **more,
@@ -45,13 +45,14 @@ def test_a_week_in_containers(docker: Docker, tmp_path: Path) -> None:
         MLFLOW_TRACKING_URI="", REVIEWS_BATCHES="2", DOCKER_DATA=str(docker.data),
     )  # fmt: skip
     days = ("2026-01-05", "2026-01-12", "2026-01-19")
-    weeks = [week(docker, tmp_path, f"{day}T09:00:00+00:00") for day in days]
-    lost = week(
-        docker, tmp_path, "2026-01-26T09:00:00+00:00", MODEL_IMAGE="nowhere.invalid/reviews:1"
-    )
+    weeks = [week(docker, tmp_path, day) for day in days]
+    lost = week(docker, tmp_path, "2026-01-26", MODEL_IMAGE="nowhere.invalid/reviews:1")
+    late = week(docker, tmp_path, "2026-02-02", "minutes=0.01")
+    left = output("docker", "ps", "--quiet", "--filter", f"ancestor={docker.image('model')}")
     runs = sorted(path.name for path in (docker.data / "runs").glob("*.json"))
 
     assert ["done", "done", "skipped"] == [ending(one) for one in weeks], weeks[0]["log"][-3000:]
     assert ["2026-W02.json", "2026-W03.json"] == runs
     assert os.getuid() == (docker.data / "runs/2026-W02.json").stat().st_uid
     assert "alarmed" == ending(lost)
+    assert ("stopped", "") == (ending(late), left), "nothing runs on after its time"
