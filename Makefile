@@ -221,8 +221,8 @@ docs: .venv/.locked ## Write the generated parts of docs/ anew: options, setting
 clean-data: ## Stop MLflow's server and Airflow, and delete all data, models, runs and caches of this folder; asks first [yes=1]
 	@said=$$yes; [ -n "$$said" ] || read -r -p 'Delete data, mlruns, mlflow.db, demo.db and optuna.db here? [y/N] ' said || true; \
 		case $$said in 1|[yY]*|true) ;; *) echo 'Nothing was deleted; yes=1 does it without asking.' >&2; exit 2 ;; esac
-	@[ ! -f .mlflow/server.json ] || $(PY) -m src.model.mlflow_server down >/dev/null
-	@[ ! -f .airflow/server.json ] || $(PY) -m src.orchestration.airflow_server down >/dev/null
+	@[ ! -f .mlflow/server.json ] || { $(PY) -m src.model.mlflow_server down >/dev/null; echo "MLflow's server is stopped." >&2; }
+	@[ ! -f .airflow/server.json ] || { $(PY) -m src.orchestration.airflow_server down >/dev/null; echo 'Airflow is stopped.' >&2; }
 	@rm -rf data mlruns .mlflow .airflow {mlflow,demo}.db{,.*.lock} optuna.db; echo 'Deleted. An API that still runs goes on with the model it has loaded, and logs into the new data.' >&2
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
 	@rm -rf .venv .venv-mlflow .venv-api .venv-airflow .venv-bench .venv-evidently .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov

@@ -35,7 +35,8 @@ def recipes(makefile: str) -> dict[str, str]:
 def unread(goals: list[str], given: list[str], users: list[str], makefile: str) -> str:
     """Return what to say of the first given variable that none of the goals reads, or nothing.
 
-    Goals that are not commands of ours, and those that run scripts, may read any.
+    Goals that are not commands of ours, and those that run scripts, may read any. Of two names of
+    one variable only one may be given.
     """
     rules = recipes(makefile)
     commands = [
@@ -43,6 +44,8 @@ def unread(goals: list[str], given: list[str], users: list[str], makefile: str) 
     ]
     if len(commands) != len(goals) or not goals:
         return ""
+    if {"batch", "batches"} <= set(given):
+        return "batch= and batches= are two names of one variable; give one of them"
     reads = [name for name in users if any(_reads(rules[goal], name) for goal in goals)]
     for name in given:
         if name in users and name not in reads:

@@ -183,6 +183,7 @@ def test_a_variable_that_nothing_reads_is_refused(word: str, said: str) -> None:
     [
         ("model-promote model_version=1", "model_version= is not read by model-promote"),
         ("model-rollback model_version=1", "which reads no variable"),
+        ("model-train batch=0 batches=1", "batch= and batches= are two names of one variable"),
         ("model-ingest DATA=x.zip", "DATA= is not read by model-ingest, which reads source="),
         ("docker-model-ingest title=x", "title= is not read by docker-model-ingest"),
         ("demo source=x.zip", "source= is not read by demo, which reads DATA="),

@@ -214,7 +214,9 @@ def test_letters_with_accents_come_through(
 
     assert "1\tCafé\tTrès bon à boire" in page.inner_text("#firstrows")
     assert said == page.is_visible("#encoding")
-    assert "Café,Très bon à boire," in _judged(page, tmp_path)
+    found = _judged(page, tmp_path)
+    assert "Café,Très bon à boire," in found
+    assert found.startswith("\ufeff"), "a spreadsheet will read the letters right, too"
 
 
 def test_what_is_no_csv_is_refused(page: Page, tmp_path: Path) -> None:

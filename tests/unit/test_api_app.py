@@ -77,7 +77,7 @@ def client_of(folder: Path, **settings: str) -> Iterator[Client]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     put_model(tmp_path / "model", 1, "1")
-    (tmp_path / "model/card.html").write_text("<!doctype html><title>card</title>")
+    (tmp_path / "model/card.html").write_text("<!doctype html><title>card</title><body>x</body>")
     return tmp_path
 
 
@@ -155,6 +155,7 @@ def test_the_page_and_the_card(client: Client) -> None:
         client.get(path).status_code for path in ("/static/style.css", "/static/app.js")
     ]
     assert "<title>card</title>" in card.text
+    assert '<a href="./">Back to the page</a>' in card.text
     assert card.headers["content-security-policy"].startswith(
         "default-src 'none'; style-src 'unsafe-inline'"
     )

@@ -24,6 +24,8 @@ _REFERENCE_POLICY = (
 )
 """Swagger UI sets styles and draws pictures from data; it, too, loads nothing from elsewhere."""
 
+_WAY_BACK = b'<p><a href="./">Back to the page</a></p>\n'
+
 EXAMPLES = (
     ("Love it", "Works perfectly and looks great. My daughter loves it, highly recommended!"),
     ("Broke in a day", "Total waste of money; the handle came off in my hand."),
@@ -51,7 +53,8 @@ def mount_page(app: FastAPI) -> None:
         served = request.app.state.service.bench.champion_slot.current
         if served is None or served.card is None:
             raise Problem(404, "The model that is served came without a card.")
-        return HTMLResponse(served.card, headers={"content-security-policy": _CARD_POLICY})
+        card = served.card.replace(b"</body>", _WAY_BACK + b"</body>", 1)
+        return HTMLResponse(card, headers={"content-security-policy": _CARD_POLICY})
 
 
 @cache

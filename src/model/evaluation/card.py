@@ -52,6 +52,7 @@ th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align
 td { font-variant-numeric: tabular-nums; } code { overflow-wrap: anywhere; font-size: .9em; }
 img { max-width: min(100%, 27rem); border-radius: .4rem; } img[alt="slices"] { max-width: 100%; }
 thead:not(:has(th:not(:empty))) { display: none; }
+@media (max-width: 40rem) { td { min-width: 5rem; } }
 """
 
 

@@ -43,23 +43,23 @@ function refuse(text) { $("fileproblem").textContent = text; $("fileproblem").hi
 
 // UTF-8 or UTF-16, and otherwise what spreadsheets of the West write; which one it was is said.
 function decoded(bytes) {
-  const marks = [["utf-16le", 0xFF, 0xFE], ["utf-16be", 0xFE, 0xFF]];
-  const [marked] = marks.find(([, first, second]) => bytes[0] === first && bytes[1] === second) || [];
+  const marks = [["utf-16le", 0xFF, 0xFE], ["utf-16be", 0xFE, 0xFF], ["utf-8", 0xEF, 0xBB]];
+  const [kind] = marks.find(([, first, second]) => bytes[0] === first && bytes[1] === second) || [];
   $("encoding").hidden = true;
-  try { return new TextDecoder(marked || "utf-8", { fatal: true }).decode(bytes); } catch { /* another one */ }
+  try { return [new TextDecoder(kind || "utf-8", { fatal: true }).decode(bytes), Boolean(kind)]; } catch { /* another one */ }
   $("encoding").hidden = false;
-  return new TextDecoder("windows-1252").decode(bytes);
+  return [new TextDecoder("windows-1252").decode(bytes), true];
 }
 
 async function open(file) {
   refuse("");
   for (const id of ["preview", "batch"]) $(id).hidden = true;
-  let text;
-  try { text = decoded(new Uint8Array(await file.arrayBuffer())); } catch { refuse("The file cannot be read."); return; }
+  let text, marked;
+  try { [text, marked] = decoded(new Uint8Array(await file.arrayBuffer())); } catch { refuse("The file cannot be read."); return; }
   if (/^\s*[[{]|\0/.test(text)) { refuse("This is no CSV: a file of lines with cells between commas, semicolons or tabs."); return; }
   const separator = separatorOf(text), lines = parseCsv(text, separator);
   if (!lines.length) { refuse("The file is empty."); return; }
-  table = { name: file.name, separator, lines };
+  table = { name: file.name, separator, lines, marked };
   $("hasheader").checked = looksLikeNames(lines[0]);
   arrange();
 }
@@ -177,10 +177,11 @@ function summarise(seen, errors) {
   $("errors").hidden = !errors.length;
 }
 
+// Spreadsheets take UTF-8 for what it is where a mark begins it; one is given where the upload was not plain UTF-8.
 function offer(lines, separator, name) {
-  const text = lines.map((line) => line.map((value) => quote(value, separator)).join(separator)).join("\r\n");
+  const mark = table.marked ? "\uFEFF" : "", text = lines.map((line) => line.map((value) => quote(value, separator)).join(separator)).join("\r\n");
   URL.revokeObjectURL($("download").href);
-  $("download").href = URL.createObjectURL(new Blob([`${text}\r\n`], { type: "text/csv" }));
+  $("download").href = URL.createObjectURL(new Blob([`${mark}${text}\r\n`], { type: "text/csv" }));
   $("download").download = `scored-${name}`;
   $("download").hidden = false;
 }

@@ -91,7 +91,7 @@ def _source_in(path: Path) -> Source:
         return Source(train, test, files, beside=_beside(tables, (*train, *test)))
     if not path.is_file():
         msg = f"{path} does not exist."
-        hint = "Check the path; relative ones start at the folder you run make in."
+        hint = "Check the path; relative ones start at the project's folder."
         raise SourceError(msg, hint=hint)
     if is_archive(path):
         tables = tables_in(path)
