@@ -60,8 +60,8 @@ def test_the_settings_that_the_message_names_are_enough(
         if result.code == 0:
             break
         said.append(result.err)
-        settings = re.findall(r"(REVIEWS_\w+)=([\w ]*\w)(?= REVIEWS|[. (]|$)", result.err)
-        workspace.set(**dict(settings))
+        settings = re.findall(r"(REVIEWS_\w+)=('[^'\n]+'|\w+)(?= REVIEWS|[. (]|$)", result.err)
+        workspace.set(**{name: value.strip("'") for name, value in settings})
 
     assert 0 == result.code, result.err
     assert sorted(names) == sorted(re.findall(r"it has (.*)\.\n", said[0])[0].split(", "))

@@ -108,8 +108,8 @@ def test_steps_out_of_order_say_what_comes_first(workspace: Workspace) -> None:
         ("pipeline.train", "--batches", "0"): "make model-ingest",
         ("pipeline.evaluate",): "make model-train",
         ("pipeline.promote",): "make model-train",
-        ("pipeline.promote", "--rollback"): "make model-promote",
-        ("pipeline.predict", "--title", "x"): "make model-promote",
+        ("pipeline.promote", "--rollback"): "make model-pipeline-train",
+        ("pipeline.predict", "--title", "x"): "make model-pipeline-train",
     }
     for words, command in expected.items():
         result = workspace.run(*words)
