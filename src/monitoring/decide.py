@@ -67,7 +67,7 @@ def decide(
     return _without_harm(drift, harm, estimated, moved)
 
 
-def too_few(drift: DriftReport) -> str:
+def _too_few(drift: DriftReport) -> str:
     """Return what is missing to tell drift, a sentence or two."""
     if drift.m >= drift.least:
         predictions = f"{drift.n:,} prediction{'s are' if drift.n != 1 else ' is'}"
@@ -82,7 +82,7 @@ def _without_harm(
     drift: DriftReport, harm: HarmReport, estimated: EstimateReport | None, moved: str
 ) -> Decided:
     if drift.verdict == "insufficient_data":
-        return Decided("wait", too_few(drift))
+        return Decided("wait", _too_few(drift))
     if drift.verdict == "no":
         return Decided("wait", f"Nothing has drifted, and {_labels_say(harm)}.")
     if harm.verdict == "unknown" and estimated and _doubtful(estimated, harm):

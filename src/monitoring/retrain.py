@@ -9,22 +9,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
-
-from pydantic import ValidationError
+from typing import Literal
 
 from src.model import command
 from src.model.command import Outcome, Result
 from src.model.context import Context
-from src.model.core.errors import DataError, GateError, UsageError
+from src.model.core.errors import GateError, UsageError
 from src.model.core.names import CHAMPION
-from src.model.core.records import Record, first_problem
-from src.model.files.storage import Storage
+from src.model.core.records import Record
+from src.model.files.storage import read_record
 from src.monitoring.decide import Decision
 from src.monitoring.kept import DECISION
 
 ASKED = "monitoring/asked.json"
 """For which version a training was asked for last, and on which day."""
+
+
+_AGAIN = "Delete it, and run make monitoring-check again."
 
 
 class RetrainResult(Result):
@@ -48,9 +49,6 @@ class _Asked(Record):
     day: str
 
 
-_Kind = TypeVar("_Kind", bound=Record)
-
-
 def build_parser() -> argparse.ArgumentParser:
     return command.parser_for(__doc__, "retrain", "src.monitoring")
 
@@ -59,7 +57,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     del args
     storage, today = context.storage, datetime.now(UTC).date().isoformat()
     with storage.lease("monitoring", wait=30):
-        found = _read(storage, DECISION, _Decided)
+        found = read_record(storage, DECISION, _Decided, _AGAIN)
         if found is None:
             msg = "Nothing has been checked yet."
             raise UsageError(msg, hint="Run make monitoring-check first.")
@@ -69,7 +67,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         champion = context.registry.by_alias(CHAMPION)
         if champion is None or str(champion.number) != version:
             return _no(f"version {version} is the champion no more", version)
-        asked = _read(storage, ASKED, _Asked)
+        asked = read_record(storage, ASKED, _Asked, _AGAIN)
         if asked and asked.model_version == version and asked.day != today:
             return _no(f"it was asked for on {asked.day} for version {version}", version, asked.day)
         with storage.writing(ASKED) as path:
@@ -82,16 +80,6 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
 def _no(why: str, version: str | None, day: str | None = None) -> Outcome:
     result = RetrainResult(wanted=False, model_version=version, asked_on=day)
     return Outcome(result, f"No training is asked for: {why}", GateError.exit_code)
-
-
-def _read(storage: Storage, key: str, kind: type[_Kind]) -> _Kind | None:
-    if storage.size(key) is None:
-        return None
-    try:
-        return kind.model_validate_json(storage.path(key).read_bytes())
-    except ValidationError as error:
-        msg = f"{storage.root}/{key} is damaged: {first_problem(error)}."
-        raise DataError(msg, hint="Delete it, and run make monitoring-check again.") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

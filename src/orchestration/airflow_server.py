@@ -26,6 +26,7 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import TrackingError, UnreachableError, UsageError
 from src.orchestration.render import ROOT
+from src.orchestration.workflow import WORKFLOWS
 
 _SERVER = Background("Airflow", Path(".airflow"))
 _READY_SECONDS = 180.0
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     return _down() if args.action == "down" else _status()
 
 
-def environment(port: int, home: Path) -> dict[str, str]:
+def _environment(port: int, home: Path) -> dict[str, str]:
     """Return what Airflow's programs are started with, beside what this process has."""
     secret = _secret(home / "secret")
     address = f"http://127.0.0.1:{port}"
@@ -96,11 +97,10 @@ def environment(port: int, home: Path) -> dict[str, str]:
         "USAGE_DATA_COLLECTION__ENABLED": False,
     }
     found = {f"AIRFLOW__{name}": str(value) for name, value in said.items()}
-    # `airflow` and the programs it starts are found beside one another.
     return os.environ | found | {"AIRFLOW_HOME": str(home)}
 
 
-def programs(airflow: str, port: int) -> dict[str, list[str]]:
+def _programs(airflow: str, port: int) -> dict[str, list[str]]:
     """Return the command line of each program by its name."""
     server = ["api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     return {
@@ -123,10 +123,10 @@ def _up(airflow: str, port: int) -> Outcome:
     refuse_missing(airflow, "airflow-up")
     home = _SERVER.folder.absolute()
     home.mkdir(exist_ok=True)
-    environ = environment(port, home)
+    environ = _environment(port, home)
     _migrate(airflow, environ)
     _SERVER.start(
-        programs(airflow, port), address, environ, lambda: not _sick(address), _READY_SECONDS
+        _programs(airflow, port), address, environ, lambda: not _sick(address), _READY_SECONDS
     )
     return _answer("up", "running", _shown(address), address=address)
 
@@ -165,7 +165,8 @@ def _backfill(since: str, until: str) -> Outcome:
 
 def _ask(address: str, monday: date) -> bool:
     """Ask for the run of a Monday, and say whether there was none yet."""
-    at = f"{monday.isoformat()}T09:00:00Z"
+    minute, hour, *_ = WORKFLOWS["weekly_training"].schedule.split()
+    at = f"{monday.isoformat()}T{hour:0>2}:{minute:0>2}:00Z"
     body = {"dag_run_id": f"monday__{monday.isoformat()}", "logical_date": at, "run_after": at}
     place = f"{address}/api/v2/dags/weekly_training/dagRuns"
     for pause in (1, 3, None):  # SQLite may be busy

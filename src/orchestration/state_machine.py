@@ -15,6 +15,7 @@ from src.orchestration.workflow import (
     FIRST_PAUSE,
     LOST,
     PAUSE_FACTOR,
+    SIGNALLED,
     Parameter,
     Task,
     Workflow,
@@ -36,7 +37,7 @@ EXIT_CODE = (
     f"{_ERROR}.Error = 'States.TaskFailed' "
     f"? [$parse({_ERROR}.Cause).Containers[0].ExitCode, {LOST}][0] : {LOST}"
 )
-_REPEAT = "$code < 0 or $code > 128"
+_REPEAT = f"$code < 0 or $code > {SIGNALLED}"
 _THIS_WEEK = "$fromMillis($toMillis($states.context.Execution.StartTime), '[X0001]-W[W01]')"
 
 
@@ -79,7 +80,7 @@ def _begin(workflow: Workflow) -> dict[str, Any]:
 def _given(parameter: Parameter) -> str:
     name = f"$states.input.{parameter.name}"
     otherwise = _THIS_WEEK if parameter.name == "run" else "''"
-    wrong = f"$error({json.dumps(f'{parameter.name} is none: {parameter.says}')})"
+    wrong = f"$error({json.dumps(f'{parameter.name} cannot be taken: {parameter.form}')})"
     pattern = parameter.pattern.replace("/", "\\/")
     fits = f"$contains({name}, /^({pattern})$/)"
     return f"$exists({name}) and {name} != '' ? ({fits} ? {name} : {wrong}) : {otherwise}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from src.model import steps
-from src.model.files.runs import PREFIX
+from src.model.files.runs import NAME, NAME_FORM, PREFIX
 
 Meaning = Literal["done", "over", "repeat"]
 """What an exit code means: go on; nothing is left to do; the same command may end otherwise.
@@ -27,7 +27,9 @@ repeated in vain."""
 LOST = -1
 """Stands for the exit code of what never told one: not started, or gone with its machine."""
 
-_SIGNALLED = 128  # and above: ended by a signal, as shells and containers count
+SIGNALLED = 128
+"""Codes above it are of what a signal has ended, as shells and containers count."""
+
 ASKED_RUN = "retrain-"
 FIRST_PAUSE, PAUSE_FACTOR = 30, 2
 """Seconds before the first repetition, and how much longer each further pause is."""
@@ -121,7 +123,7 @@ def meaning(task: Task, code: int) -> Meaning | None:
 
     Codes below 0 and above 128 are those of processes that were killed, or never started.
     """
-    if code < 0 or code > _SIGNALLED:
+    if code < 0 or code > SIGNALLED:
         return "repeat"
     return dict(task.meanings).get(code)
 
@@ -164,8 +166,8 @@ def _chain(commands: list[steps.Command], **values: str) -> tuple[Task, ...]:
 _RUN = Parameter(
     "run",
     "Name of the run; this week's unless set.",
-    r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}",
-    "Letters, digits, dots, dashes, underscores, plus signs, up to 80; for example 2026-W48.",
+    NAME,
+    f"{NAME_FORM[0].upper()}{NAME_FORM[1:]}; for example 2026-W48.",
 )
 _WARM = Parameter(
     "warm_start",

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from src.model.core.errors import DataError, UsageError
 from src.model.core.records import Record, first_problem
-from src.model.files.storage import Storage, Stored
+from src.model.files.storage import Storage, Stored, read_record
 from src.model.files.tables import open_table
 
 FORMAT = 1
@@ -76,15 +76,13 @@ def read_manifest(storage: Storage, key: str, *, forgiving: bool = False) -> Man
     Raises:
         DataError: it is damaged; a `forgiving` reader takes that for none.
     """
-    if storage.size(key) is None:
-        return None
     try:
-        return Manifest.model_validate_json(storage.path(key).read_bytes())
-    except ValidationError as error:
+        hint = "Run the step that writes it again with --force."
+        return read_record(storage, key, Manifest, hint)
+    except DataError:
         if forgiving:
             return None
-        msg = f"{storage.root}/{key} is damaged: {first_problem(error)}."
-        raise DataError(msg, hint="Run the step that writes it again with --force.") from error
+        raise
 
 
 def require_manifest(storage: Storage, key: str, step: str) -> Manifest:

@@ -7,16 +7,19 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from src.model.core.errors import DataError, UsageError
-from src.model.core.records import Record, first_problem
-from src.model.files.storage import Storage
+from src.model.core.errors import UsageError
+from src.model.core.records import Record
+from src.model.files.storage import Storage, read_record
 
 PREFIX = "run:"
 """Before a run's name, where batches are named: its own."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
+NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}"
+"""What a run may be called, as a pattern of the whole name; and in words:"""
+
+NAME_FORM = "letters, digits, dots, dashes, underscores, plus signs, up to 80"
 
 
 class PlannedRun(Record):
@@ -37,8 +40,8 @@ def run_key(name: str) -> str:
     >>> run_key("2026-W48")
     'runs/2026-W48.json'
     """
-    if not _NAME.fullmatch(name):
-        msg = f"{name!r} cannot name a run: letters, digits, dots, dashes, plus signs, up to 80."
+    if not re.fullmatch(NAME, name):
+        msg = f"{name!r} cannot name a run: {NAME_FORM}."
         raise UsageError(msg, hint="For example run=2026-W48.")
     return f"runs/{name}.json"
 
@@ -65,14 +68,8 @@ def planned(storage: Storage, name: str) -> PlannedRun | None:
         UsageError: the name is none.
         DataError: what is there is damaged.
     """
-    key = run_key(name)
-    if storage.size(key) is None:
-        return None
-    try:
-        return PlannedRun.model_validate_json(storage.path(key).read_bytes())
-    except ValidationError as error:
-        msg = f"{storage.root}/{key} is damaged: {first_problem(error)}."
-        raise DataError(msg, hint="Delete it, and run make model-next-batch again.") from None
+    hint = "Delete it, and run make model-next-batch again."
+    return read_record(storage, run_key(name), PlannedRun, hint)
 
 
 def version_of_run(storage: Storage, batches: str, reference: str) -> str:

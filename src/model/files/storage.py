@@ -8,12 +8,17 @@ slashes.
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
+
+from pydantic import ValidationError
 
 from src.model.core.digest import sha256
 from src.model.core.disk import atomic_write, saying_what_failed
-from src.model.core.errors import StorageError
+from src.model.core.errors import DataError, StorageError
+from src.model.core.records import Record, first_problem
 from src.model.files.lease import file_lock
+
+_Kind = TypeVar("_Kind", bound=Record)
 
 
 class Stored(NamedTuple):
@@ -113,6 +118,21 @@ class LocalStorage:
 
     def lease(self, name: str, wait: float = 0.0) -> AbstractContextManager[None]:
         return file_lock(self._root / ".locks" / f"{name}.lock", name, wait)
+
+
+def read_record(storage: Storage, key: str, kind: type[_Kind], hint: str) -> _Kind | None:
+    """Return the record that is kept as JSON, None where there is none.
+
+    Raises:
+        DataError: what is there is damaged; `hint` says what to do about it.
+    """
+    if storage.size(key) is None:
+        return None
+    try:
+        return kind.model_validate_json(storage.path(key).read_bytes())
+    except ValidationError as error:
+        msg = f"{storage.root}/{key} is damaged: {first_problem(error)}."
+        raise DataError(msg, hint=hint) from None
 
 
 def digest_of(path: Path) -> Stored:

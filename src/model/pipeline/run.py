@@ -19,6 +19,7 @@ from src.model.context import Context
 from src.model.tracking.base import resolve
 from src.model.training.inputs import batch_numbers
 
+_VARIABLES = ("source", "append", "batches", "warm_start")
 Report = Callable[[str, Outcome], None]
 
 
@@ -48,9 +49,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    batches = args.batches
     if args.pipeline == "train":
-        batch_numbers(context, batches)  # refused before the first step runs, as is the version
+        batch_numbers(
+            context, args.batches
+        )  # refused before the first step runs, as is the version
         if args.warm_start:
             resolve(context.registry, args.warm_start)
     done: dict[str, Outcome] = {}
@@ -59,8 +61,7 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         done[name] = outcome
         context.tell(outcome.said(verbose=args.verbose))
 
-    variables = {name: getattr(args, name) for name in ("source", "append", "warm_start")}
-    variables["batches"] = batches
+    variables = {name: getattr(args, name) for name in _VARIABLES}
     begun = time.perf_counter()
     run_pipeline(args.pipeline, context, report, force=args.force, **variables)
     count = f"{len(done)} step{'s' * (len(done) != 1)}"
