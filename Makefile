@@ -12,7 +12,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV UV_TARGE
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source append run batch batches warm_start ignore_champion trials model_version title message name since until window in out yes DATA DRIFT
+USER_VARIABLES := source append run batch batches warm_start ignore_champion answer by trials model_version title message name since until window in out yes DATA DRIFT
 said_ := $(foreach name_,$(USER_VARIABLES),$(if $(filter command,$(firstword $(origin $(name_)))),$(name_)))
 $(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $(variable_))))
 export $(USER_VARIABLES)
@@ -277,8 +277,12 @@ model-evaluate docker-model-evaluate: ## Evaluate the challenger, or model_versi
 	@$(RUN) src.model.pipeline.evaluate --model-version="$${model_version:-challenger}"
 
 .PHONY: model-promote docker-model-promote
-model-promote docker-model-promote: ## Make the challenger the champion if it passes the gate [ignore_champion=1]
-	@$(RUN) src.model.pipeline.promote $${ignore_champion:+"--ignore-champion=$$ignore_champion"}
+model-promote docker-model-promote: ## Make the challenger the champion if it passes the gate [ignore_champion=1 run=]
+	@$(RUN) src.model.pipeline.promote $${ignore_champion:+"--ignore-champion=$$ignore_champion"} --run="$$run"
+
+.PHONY: model-approve docker-model-approve
+model-approve docker-model-approve: ## Answer for a version that passed, where REVIEWS_PROMOTE=approve [model_version= run= answer=yes by=]
+	@$(RUN) src.model.pipeline.approve --model-version="$$model_version" --run="$$run" --answer="$$answer" --by="$${by:-$$(id -un)}"
 
 .PHONY: model-rollback docker-model-rollback
 model-rollback docker-model-rollback: ## Make the previous champion the champion again

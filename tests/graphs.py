@@ -4,14 +4,14 @@ import re
 import shlex
 from typing import Any
 
-from src.orchestration.state_machine import DEFINITIONS, EXIT_CODE, RUN_TASK
-from src.orchestration.workflow import FIRST_PAUSE, LOST, PAUSE_FACTOR, Meaning, Task
+from src.orchestration.state_machine import ASK, DEFINITIONS, EXIT_CODE, RUN_TASK
+from src.orchestration.workflow import ANSWER, FIRST_PAUSE, LOST, PAUSE_FACTOR, Meaning, Task
 
 IMAGES = {definition: image for image, definition in DEFINITIONS.items()}
 _LINE = re.compile(
     r"python -m (?P<words>.+?)  # (?P<name>\w+): after (?P<after>.+), image (?P<image>[\w-]+), "
     r"(?P<minutes>\d+) min, (?P<memory>\d+) MB, (?P<cpus>[\d.]+) cpu, (?P<meanings>.+), "
-    r"(?P<retries>\d+) more tries"
+    r"(?P<retries>\d+) more tries(?:, with a person's answer within (?P<answer>\d+) min)?"
 )
 
 
@@ -36,6 +36,7 @@ def of_dry_run(text: str, values: dict[str, str]) -> list[Task]:
                 minutes=int(match["minutes"]),
                 memory_mb=int(match["memory"]),
                 cpus=float(match["cpus"]),
+                answer_minutes=int(match["answer"] or 0),
             )
         )
     return found
@@ -48,7 +49,9 @@ def _with_holes(word: str, values: dict[str, str]) -> str:
 
 
 def _meaning(word: str) -> Meaning:
-    found: dict[str, Meaning] = {"done": "done", "over": "over", "repeat": "repeat"}
+    found: dict[str, Meaning] = {
+        "done": "done", "over": "over", "ask": "ask", "repeat": "repeat"
+    }  # fmt: skip
     return found[word]
 
 
@@ -59,10 +62,33 @@ def of_state_machine(machine: dict[str, Any]) -> list[Task]:
     before: tuple[str, ...] = ()
     name = states[machine["StartAt"]]["Next"]
     while name in states and states[name].get("Resource") == RUN_TASK:
-        found.append(_task(name, states, before))
+        asks = states.get(f"ask_{name}")
+        found.append(_task(name, states, before, _asked_within(f"ask_{name}", asks)))
         before = (name,)
-        name = states[name]["Next"]
+        following = states[name]["Next"]
+        asked = [rule["Next"] for rule in states[f"{name}_ended"]["Choices"]]
+        name = next((one for one in asked if one.startswith("ask_")), following)
+        if name != following:  # who goes without an answer is done
+            assert "done" == following
+            name = states[name]["Next"]
     return found
+
+
+def _asked_within(name: str, state: dict[str, Any] | None) -> int:
+    """Return the minutes in which a person may answer, 0 where none is asked."""
+    if state is None:
+        return 0
+    late, failed = state["Catch"]
+    assert ("Task", ASK) == (state["Type"], state["Resource"])
+    assert "${approval_topic}" == state["Arguments"]["TopicArn"]
+    assert "'task_token': $states.context.Task.Token" in state["Arguments"]["Message"]
+    assert (["States.Timeout"], "done") == (late["ErrorEquals"], late["Next"])
+    assert (["States.ALL"], "tell_alarmed") == (failed["ErrorEquals"], failed["Next"])
+    assert {"code": LOST, "at": name} == failed["Assign"]
+    for one in ANSWER:
+        given = f"$states.result.{one}"
+        assert f"{{% $exists({given}) ? $string({given}) : '' %}}" == state["Assign"][one]
+    return _minutes(state["TimeoutSeconds"])
 
 
 def then_of_state_machine(machine: dict[str, Any]) -> str:
@@ -83,7 +109,7 @@ def then_of_state_machine(machine: dict[str, Any]) -> str:
     return arn[1]
 
 
-def _task(name: str, states: dict[str, Any], before: tuple[str, ...]) -> Task:
+def _task(name: str, states: dict[str, Any], before: tuple[str, ...], answer_minutes: int) -> Task:
     state = states[name]
     assert ("Task", RUN_TASK, {"tries": 0}) == (state["Type"], state["Resource"], state["Assign"])
     late, failed = state["Catch"]
@@ -101,9 +127,9 @@ def _task(name: str, states: dict[str, Any], before: tuple[str, ...]) -> Task:
     meanings: dict[int, Meaning] = {0: "done", **dict.fromkeys(repeated, "repeat")}
     for rule in choice["Choices"]:
         code = re.fullmatch(r"\{% \$code = (\d+) %\}", rule["Condition"])
-        if code and rule["Next"] in {following, "skipped"}:
+        if code:
             assert {"tries": 0} == rule["Assign"]
-            meanings[int(code[1])] = "over" if rule["Next"] == "skipped" else "done"
+            meanings[int(code[1])] = _leads(rule["Next"], following)
     return Task(
         name=name,
         module=module,
@@ -115,7 +141,17 @@ def _task(name: str, states: dict[str, Any], before: tuple[str, ...]) -> Task:
         minutes=_minutes(state["TimeoutSeconds"]),
         memory_mb=container["Memory"],
         cpus=container["Cpu"] / 1024,
+        answer_minutes=answer_minutes,
     )
+
+
+def _leads(to: str, following: str) -> Meaning:
+    if to == "skipped":
+        return "over"
+    if to.startswith("ask_"):
+        return "ask"
+    assert to == following
+    return "done"
 
 
 def _minutes(seconds: int) -> int:
@@ -170,6 +206,7 @@ def of_dag(told: list[dict[str, Any]]) -> list[Task]:
             minutes=_minutes(one["timeout_seconds"]),
             memory_mb=one["memory_mb"],
             cpus=one["cpus"],
+            answer_minutes=_minutes(one["answer_seconds"]),
         )
         for one in told
     ]
@@ -177,6 +214,9 @@ def of_dag(told: list[dict[str, Any]]) -> list[Task]:
 
 def _jinja_word(word: str) -> str:
     """Read a template: what is given stands in `params`, the run's name may come from its day."""
+    answer = re.fullmatch(r"(--\w+=)\{\{ ti.xcom_pull\(task_ids='ask_\w+'\)\['(\w+)'\] \}\}", word)
+    if answer:
+        return f"{answer[1]}{{{answer[2]}}}"
     given = re.fullmatch(r"\{% if (.+?) %\}(.*)\{% endif %\}", word)
     filled = re.sub(
         r"\{\{ params\.(\w+)( or \(dag_run[^}]*)? \}\}",

@@ -16,6 +16,7 @@ from airflow.sdk import DAG, Asset, BaseOperator, Param
 from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
 from alarm import tell
+from ask_operator import AskOperator
 from step_operator import StepOperator
 
 _HERE = Path(__file__).resolve().parent
@@ -33,19 +34,23 @@ def _param(one: dict[str, str]) -> Param:
     )  # fmt: skip
 
 
-def _template(word: str) -> str:
+def _template(word: str, asked: str) -> str:
     """Return an argument as Airflow renders it: empty where its parameter is.
 
-    >>> _template("--warm-start={warm_start}")
+    What a person answers is taken from the task `asked`.
+
+    >>> _template("--warm-start={warm_start}", "")
     "{% if params.warm_start %}--warm-start={{ params.warm_start }}{% endif %}"
     """
-    names = _HOLE.findall(word)
-    filled = _HOLE.sub(lambda hole: f"{{{{ {_value(hole[1])} }}}}", word)
+    names = [name for name in _HOLE.findall(word) if name not in _RENDERED["answer"]]
+    filled = _HOLE.sub(lambda hole: f"{{{{ {_value(hole[1], asked)} }}}}", word)
     given = " and ".join(f"params.{name}" for name in names if name != "run")
     return f"{{% if {given} %}}{filled}{{% endif %}}" if given else filled
 
 
-def _value(name: str) -> str:
+def _value(name: str, asked: str) -> str:
+    if name in _RENDERED["answer"]:
+        return f"ti.xcom_pull(task_ids='{asked}')['{name}']"
     if name != "run":
         return f"params.{name}"
     asked = "dag_run.run_type == 'asset_triggered'"
@@ -58,7 +63,7 @@ def _operator(task: dict[str, Any], pauses: dict[str, float]) -> BaseOperator:
     return _runner()(
         task_id=task["name"],
         step=task,
-        words=[_template(word) for word in task["words"]],
+        words=[_template(word, _ask_id(task)) for word in task["words"]],
         folder=_FOLDER,
         retries=task["retries"],
         retry_delay=timedelta(seconds=pauses["first_seconds"]),
@@ -66,6 +71,22 @@ def _operator(task: dict[str, Any], pauses: dict[str, float]) -> BaseOperator:
         execution_timeout=timedelta(minutes=task["minutes"]),
         on_failure_callback=tell,
     )
+
+
+def _ask_id(task: dict[str, Any]) -> str:
+    return f"ask_{task['name']}"
+
+
+def _ask(task: dict[str, Any], before: BaseOperator) -> BaseOperator:
+    """Return what asks a person between a task and the one before it."""
+    ask = AskOperator(
+        task_id=_ask_id(task),
+        asked_by=before.task_id,
+        minutes=task["answer_minutes"],
+        on_failure_callback=tell,
+    )
+    ask.set_upstream(before)
+    return ask
 
 
 def _runner() -> type[BaseOperator]:
@@ -107,7 +128,10 @@ def _dag(workflow: dict[str, Any], pauses: dict[str, float]) -> DAG:
     ) as dag:
         operators = {task["name"]: _operator(task, pauses) for task in workflow["tasks"]}
         for task in workflow["tasks"]:
-            operators[task["name"]].set_upstream([operators[name] for name in task["after"]])
+            before = [operators[name] for name in task["after"]]
+            operators[task["name"]].set_upstream(
+                [_ask(task, *before)] if task["answer_minutes"] else before
+            )
         if workflow["then"]:
             operators[workflow["tasks"][-1]["name"]].add_outlets([_asked(workflow["then"])])
     return dag

@@ -11,7 +11,8 @@ from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 from docker.errors import DockerException
 from docker.types import Mount
-from step_operator import judge, project_environment
+from ending import MlflowLink, finish
+from step_operator import project_environment
 
 _OURS = re.compile(r"(REVIEWS|MLFLOW|AWS|KAGGLE)_|(HTTP|HTTPS|NO)_PROXY$")
 _NOT_OURS = {"REVIEWS_DATA_DIR", "REVIEWS_CACHE_DIR", "REVIEWS_REAL_DATA"}  # places of this machine
@@ -28,6 +29,7 @@ class DockerStepOperator(DockerOperator):
     """
 
     template_fields = ("words",)
+    operator_extra_links = (MlflowLink(),)
     ui_color = "#e3f4ea"
 
     def __init__(
@@ -47,22 +49,21 @@ class DockerStepOperator(DockerOperator):
             cpus=step["cpus"],
             user=f"{os.getuid()}:{os.getgid()}",
             auto_remove="force",
+            xcom_all=True,  # all lines are returned, and one task's last ones are kept
             **kwargs,
         )
 
-    def execute(self, context: Any) -> None:
-        """Run the container; its output goes to the task's log.
-
-        Raises:
-            AirflowSkipException, AirflowException, AirflowFailException: as `judge` says.
-        """
+    def execute(self, context: Any) -> dict[str, str] | None:
+        """Run the container; its output goes to the task's log. See `finish` for its end."""
         self.command = [self.step["module"], *(word for word in self.words if word)]
         code = 0
+        said: list[str | bytes] = []
         try:
             stack = os.environ.get("STACK") or "tutoria-mlops"
             self.network_mode = stack if self.cli.networks(names=[stack]) else "bridge"
-            super().execute(context)
+            said = super().execute(context) or []
         except DockerContainerFailedException as failed:
+            said = failed.logs or []
             found = _CODE.search(str(failed))
             code = int(found[1]) if found else -1
         except AirflowTaskTimeout as late:
@@ -72,7 +73,10 @@ class DockerStepOperator(DockerOperator):
             raise AirflowFailException(msg) from late
         except DockerException as error:
             raise AirflowException(f"{self.image} was not started: {error}") from error
-        judge(self.task_id, code, dict(self.step["meanings"]))
+        lines = [
+            line.decode(errors="replace") if isinstance(line, bytes) else line for line in said
+        ]
+        return finish(self, code, lines)
 
 
 def _image(name: str) -> str:

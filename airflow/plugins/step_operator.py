@@ -6,38 +6,17 @@ It imports Airflow and nothing of the project, whose packages live in an environ
 import os
 import signal
 import subprocess
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSkipException,
-    AirflowTaskTimeout,
-)
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
+from ending import MlflowLink, finish
 
-_SIGNALLED = 128
 _GRACE_SECONDS = 20
-
-
-def judge(name: str, code: int, meanings: dict[int, str]) -> None:
-    """End a task as its exit code says: by returning, or by one of Airflow's exceptions.
-
-    Raises:
-        AirflowSkipException: nothing is left to do; the tasks after it are skipped too.
-        AirflowException: the same command may end otherwise; Airflow repeats it.
-        AirflowFailException: it would not; Airflow does not repeat it.
-    """
-    killed = code < 0 or code > _SIGNALLED
-    meaning = "repeat" if killed else meanings.get(code)
-    if meaning == "over":
-        raise AirflowSkipException(f"{name} says that nothing is left to do")
-    if meaning == "repeat":
-        raise AirflowException(f"{name} ended with {code}; it may end otherwise when repeated")
-    if meaning is None:
-        raise AirflowFailException(f"{name} ended with {code}; see its last lines for what to do")
+_LINES = 200  # of what a step says at its end
 
 
 class StepOperator(BaseOperator):
@@ -49,6 +28,7 @@ class StepOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("words",)
+    operator_extra_links = (MlflowLink(),)
     ui_color = "#e8f1fa"
 
     def __init__(
@@ -60,9 +40,10 @@ class StepOperator(BaseOperator):
         self.python = os.environ.get("WORKFLOW_PYTHON") or f"{folder}/.venv/bin/python"
         self.folder = folder
         self._process: subprocess.Popen[str] | None = None
+        self._said: deque[str] = deque(maxlen=_LINES)
 
-    def execute(self, context: Any) -> None:
-        """Run the command; every line it says goes to the task's log."""
+    def execute(self, context: Any) -> dict[str, str] | None:
+        """Run the command; every line it says goes to the task's log. See `finish` for its end."""
         del context
         command = [self.python, "-m", self.step["module"], *(word for word in self.words if word)]
         self.log.info("%s", " ".join(command))
@@ -73,7 +54,7 @@ class StepOperator(BaseOperator):
             raise AirflowFailException(msg) from late
         finally:
             self.on_kill()
-        judge(self.task_id, code, dict(self.step["meanings"]))
+        return finish(self, code, self._said)
 
     def _ended(self, command: list[str]) -> int:
         try:
@@ -90,6 +71,7 @@ class StepOperator(BaseOperator):
         except OSError as error:
             raise AirflowException(f"{command[0]} was not started: {error}") from error
         for line in self._process.stdout or ():
+            self._said.append(line)
             self.log.info("%s", line.rstrip())
         return self._process.wait()
 

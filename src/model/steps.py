@@ -11,8 +11,11 @@ from graphlib import TopologicalSorter
 MODEL_IMAGE, API_IMAGE = "tutoria-mlops-model", "tutoria-mlops-api"
 MONITORING_IMAGE = "tutoria-mlops-monitoring"
 
-DONE, BAD_USAGE, BAD_DATA, SAID_NO, UNREACHABLE = 0, 2, 3, 4, 5
-"""Exit codes, see `core.errors`. Only after the last one can the same command end otherwise."""
+DONE, BAD_USAGE, BAD_DATA, SAID_NO, UNREACHABLE, ASKS = 0, 2, 3, 4, 5, 6
+"""Exit codes, see `core.errors`; after `ASKS` a person has to answer.
+
+Only after `UNREACHABLE` can the same command end otherwise.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,10 @@ class Command:
     `target` is its make target. `needs` are the commands whose files or versions it reads; where a
     pipeline has those of `after`, it comes after them too. With `forced` it takes `--force`, and
     without it does nothing twice. `answers` are the exit codes that are answers and no failures;
-    after one of `ends` a pipeline has nothing left to do. `retries` says how often a run may be
-    repeated that ended with `UNREACHABLE` or was lost with its machine; whatever was done by then
-    is found done.
+    after one of `ends` a pipeline has nothing left to do, and after one of `asks` a person is
+    asked. Where `answer_minutes` is set, a pipeline has the command only after such an answer, for
+    which it waits that long. `retries` says how often a run may be repeated that ended with
+    `UNREACHABLE` or was lost with its machine; whatever was done by then is found done.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Command:
     forced: bool = False
     answers: tuple[int, ...] = (DONE,)
     ends: tuple[int, ...] = ()
+    asks: tuple[int, ...] = ()
+    answer_minutes: int = 0
     retries: int = 2
     resources: Resources = Resources(memory_mb=1024, cpus=1, minutes=30)
     image: str = MODEL_IMAGE
@@ -67,6 +73,7 @@ class Command:
         return f"{room}-{self.name.replace('_', '-')}"
 
 
+_RUN = Argument("--run", "run")
 _WINDOW = Argument("--window", "window")
 _VERSION = Argument("--model-version", "model_version")
 _BATCHES = Argument("--batches", "batches", "0")
@@ -92,7 +99,7 @@ STEPS: tuple[Command, ...] = (
     Command(
         "next_batch",
         "src.model.pipeline.next_batch",
-        (Argument("--run", "run"), Argument("--warm-start", "warm_start")),
+        (_RUN, Argument("--warm-start", "warm_start")),
         needs=("split_batches",),
         answers=_ASKED_FOR,
         ends=(SAID_NO,),
@@ -138,9 +145,10 @@ STEPS: tuple[Command, ...] = (
     Command(
         "promote",
         "src.model.pipeline.promote",
-        (Argument("--ignore-champion", "ignore_champion"),),
+        (Argument("--ignore-champion", "ignore_champion"), _RUN),
         needs=("evaluate",),
-        answers=_ASKED_FOR,
+        answers=(*_ASKED_FOR, ASKS),
+        asks=(ASKS,),
         resources=Resources(memory_mb=2048, cpus=1, minutes=60),
     ),
 )
@@ -176,6 +184,14 @@ TOOLS: tuple[Command, ...] = (
         answers=_ASKED_FOR,
         resources=Resources(memory_mb=3072, cpus=1, minutes=120),
     ),
+    Command(
+        "approve",
+        "src.model.pipeline.approve",
+        (_VERSION, _RUN, Argument("--answer", "answer"), Argument("--by", "by")),
+        needs=("promote",),
+        answers=_ASKED_FOR,
+        answer_minutes=3 * 24 * 60,  # less than a week, in which nothing else is trained
+    ),
     Command("export", "src.model.pipeline.export", (_VERSION,), needs=("promote",)),
     Command(
         "shadow",
@@ -192,7 +208,7 @@ TOOLS: tuple[Command, ...] = (
         resources=Resources(memory_mb=2048, cpus=1, minutes=120),
     ),
 )
-"""What people run beside it."""
+"""What people run beside it; a scheduler runs `approve` too, with a person's answer."""
 
 MONITORING: tuple[Command, ...] = (
     Command(
@@ -222,7 +238,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 }
 """Steps that are often run together; in which order, their needs say."""
 
-WEEKLY = ("next_batch", *_TRAINING)
+WEEKLY = ("next_batch", *_TRAINING, "approve")
 """What a scheduler runs every week."""
 
 COMMANDS: dict[str, Command] = {command.name: command for command in (*STEPS, *MONITORING, *TOOLS)}

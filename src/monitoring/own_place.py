@@ -17,6 +17,7 @@ def settings_below(root: Path) -> dict[str, str]:
     """Return the settings that keep everything below `root`, whatever the caller's are."""
     return {
         "REVIEWS_DATA_DIR": str(root),
+        "REVIEWS_PROMOTE": "auto",  # nobody is there to be asked
         "REVIEWS_CACHE_DIR": str(root / "cache"),
         "MLFLOW_TRACKING_URI": f"sqlite:///{root}/mlflow.db",
         "REVIEWS_API_MODEL_DIR": str(root / "model"),

@@ -47,26 +47,32 @@ class Here:
     """How tasks are run on this machine: what starts them, who is told, how a pause is made.
 
     `answers` is the file descriptor that gets what they print; this process's own unless set.
+    `person` says whether somebody is there to be asked.
     """
 
     tell: Callable[[str], None]
     start: Start = python
     wait: Callable[[float], None] = time.sleep
     answers: int | None = None
+    person: bool = False
 
 
 def run_workflow(workflow: Workflow, parameters: Mapping[str, str], here: Here) -> Ended:
     """Run a workflow's tasks one after the other.
 
     A task that ends with a code that may pass, or that is killed or cannot be started, is repeated
-    as often as it may be.
+    as often as it may be. One that wants a person's answer asks for it itself, at the terminal.
     """
     done: list[TaskRun] = []
+    asked = False
     for task in workflow.tasks:
+        if task.answer_minutes and not (asked and here.person):
+            continue
         run = _repeated(task, task.filled(parameters), here)
         done.append(run)
         found = None if run.timed_out else meaning(task, run.exit_codes[-1])
-        if found == "done":
+        asked = found == "ask"
+        if found in {"done", "ask"}:
             continue
         if found == "over":
             return Ended("skipped", done)

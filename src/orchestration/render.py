@@ -18,7 +18,7 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import DataError
 from src.orchestration.state_machine import state_machine
-from src.orchestration.workflow import ASKED_RUN, FIRST_PAUSE, PAUSE_FACTOR, WORKFLOWS
+from src.orchestration.workflow import ANSWER, ASKED_RUN, FIRST_PAUSE, PAUSE_FACTOR, WORKFLOWS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,6 +44,7 @@ def rendered() -> dict[str, str]:
     for_dags = {
         "pauses": pauses,
         "asked_run": ASKED_RUN,
+        "answer": ANSWER,
         "workflows": [asdict(one) for one in WORKFLOWS.values()],
     }
     files = {"airflow/dags/workflows.json": for_dags}

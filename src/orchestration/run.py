@@ -52,13 +52,15 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     workflow = WORKFLOWS[args.workflow]
     parameters = _parameters(workflow, args)
     if args.dry_run:
-        lines = [task_line(task, parameters) for task in workflow.tasks]
+        shown = {"answer": "ANSWER", "by": "NAME"} | parameters
+        lines = [task_line(task, shown) for task in workflow.tasks]
         lines += [f"# then {workflow.then}, where all are done"] if workflow.then else []
         result = WorkflowResult(
             workflow=workflow.name, ending=None, parameters=parameters, tasks=[]
         )
         return Outcome(result, "\n".join(lines))
-    here = Here(tell=context.log.warning, answers=_STDERR if args.json else None)
+    answers, person = _STDERR if args.json else None, sys.stdin.isatty()
+    here = Here(tell=context.log.warning, answers=answers, person=person)
     ended = run_workflow(workflow, parameters, here)
     if workflow.then and ended.ending in {"done", "retried"}:
         asked = {"run": asked_run(datetime.now(UTC).date().isoformat()), "warm_start": ""}
@@ -104,6 +106,8 @@ def task_line(task: Task, parameters: dict[str, str]) -> str:
     meanings = ", ".join(f"{code} {what}" for code, what in task.meanings)
     limits = f"{task.minutes} min, {task.memory_mb} MB, {task.cpus:g} cpu"
     about = f"after {after}, image {task.image}, {limits}, {meanings}, {task.retries} more tries"
+    if task.answer_minutes:
+        about += f", with a person's answer within {task.answer_minutes} min"
     return f"{words}  # {task.name}: {about}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from src.model import steps
 from src.orchestration.workflow import (
+    ANSWER,
     ASKED_RUN,
     FIRST_PAUSE,
     LOST,
@@ -24,6 +25,7 @@ from src.orchestration.workflow import (
 
 RUN_TASK = "arn:aws:states:::ecs:runTask.sync"
 PUBLISH = "arn:aws:states:::sns:publish"
+ASK = "arn:aws:states:::sns:publish.waitForTaskToken"
 START_EXECUTION = "arn:aws:states:::states:startExecution"
 DEFINITIONS = {
     steps.MODEL_IMAGE: "${model_task_definition}",
@@ -46,8 +48,13 @@ def state_machine(workflow: Workflow) -> dict[str, Any]:
     states: dict[str, Any] = {"begin": _begin(workflow)}
     start = f"start_{workflow.then}"
     nexts = [*(task.name for task in workflow.tasks[1:]), start if workflow.then else "done"]
+    asking = {task.name: f"ask_{task.name}" for task in workflow.tasks if task.answer_minutes}
     for task, following in zip(workflow.tasks, nexts, strict=True):
-        states |= _states(task, following)
+        if task.name in asking:
+            states |= _asks(workflow, task)
+        # What nobody asks for is passed over.
+        passed = "done" if following in asking else following
+        states |= _states(task, passed, asking.get(following, ""))
     if workflow.then:
         states[start] = _start(workflow.then)
     states["done"] = {"Type": "Succeed"}
@@ -86,11 +93,46 @@ def _given(parameter: Parameter) -> str:
     return f"$exists({name}) and {name} != '' ? ({fits} ? {name} : {wrong}) : {otherwise}"
 
 
-def _states(task: Task, following: str) -> dict[str, Any]:
+def _asks(workflow: Workflow, task: Task) -> dict[str, Any]:
+    """Tell the topic of approvals, and wait until somebody answers with the token; or go without.
+
+    The answer is `{"answer": "yes", "by": "a name"}`, sent with SendTaskSuccess.
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-to-resource.html
+    """
+    name = f"ask_{task.name}"
+    told = (
+        f"$string({{'workflow': '{workflow.name}', 'run': $run, 'asks': 'Promote its version?', "
+        "'task_output': {'answer': 'yes', 'by': 'your name'}, "
+        "'task_token': $states.context.Task.Token})"
+    )
+    return {
+        name: {
+            "Type": "Task",
+            "Resource": ASK,
+            "Arguments": {"TopicArn": "${approval_topic}", "Message": _q(told)},
+            "TimeoutSeconds": 60 * task.answer_minutes,
+            "Catch": [
+                {"ErrorEquals": ["States.Timeout"], "Next": "done"},
+                {
+                    "ErrorEquals": ["States.ALL"],
+                    "Assign": {"code": LOST, "at": name},
+                    "Next": "tell_alarmed",
+                },
+            ],
+            "Assign": {
+                one: _q(f"$exists($states.result.{one}) ? $string($states.result.{one}) : ''")
+                for one in ANSWER
+            },
+            "Next": task.name,
+        }
+    }
+
+
+def _states(task: Task, following: str, ask: str) -> dict[str, Any]:
     ended, again = f"{task.name}_ended", f"{task.name}_again"
     late = {"code": LOST, "at": task.name}
     failed = {"code": _q(EXIT_CODE), "at": task.name}
-    over = {"done": following, "over": "skipped"}
+    nexts = {"done": following, "over": "skipped", "ask": ask}
     repeat = [code for code, what in task.meanings if what == "repeat"]
     may_pass = " or ".join([*(f"$code = {code}" for code in repeat), _REPEAT])
     return {
@@ -113,7 +155,7 @@ def _states(task: Task, following: str) -> dict[str, Any]:
                     {
                         "Condition": _q(f"$code = {code}"),
                         "Assign": {"tries": 0},
-                        "Next": over[what],
+                        "Next": nexts[what],
                     }
                     for code, what in task.meanings
                     if code and what != "repeat"

@@ -13,8 +13,9 @@ from typing import Literal
 from src.model import steps
 from src.model.files.runs import NAME, NAME_FORM, PREFIX
 
-Meaning = Literal["done", "over", "repeat"]
-"""What an exit code means: go on; nothing is left to do; the same command may end otherwise.
+Meaning = Literal["done", "over", "ask", "repeat"]
+"""What an exit code means: go on; nothing is left to do; a person has to answer before the next
+task; the same command may end otherwise.
 
 Every other code stops the workflow: repeating would not help.
 """
@@ -31,6 +32,9 @@ SIGNALLED = 128
 """Codes above it are of what a signal has ended, as shells and containers count."""
 
 ASKED_RUN = "retrain-"
+ANSWER = ("answer", "by")
+"""What a person's answer fills in: yes or no, and who said so."""
+
 FIRST_PAUSE, PAUSE_FACTOR = 30, 2
 """Seconds before the first repetition, and how much longer each further pause is."""
 
@@ -56,7 +60,8 @@ class Task:
 
     `words` are its arguments, with parameters in braces; one whose parameter is empty is left out.
     `after` is the task before it. `meanings` are of exit codes. At most `minutes` for one try,
-    and `retries` more tries.
+    and `retries` more tries. Where `answer_minutes` is set, the task is run only if the one before
+    it asks for a person and one answers within that time; a workflow that goes without is done.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Task:
     minutes: int
     memory_mb: int
     cpus: float
+    answer_minutes: int = 0
 
     def filled(self, parameters: Mapping[str, str]) -> list[str]:
         """Return the arguments with the parameters' values.
@@ -140,6 +146,7 @@ def pause(tries: int) -> int:
 def _task(command: steps.Command, before: str, values: Mapping[str, str]) -> Task:
     meanings: dict[int, Meaning] = dict.fromkeys(command.answers, "done")
     meanings.update(dict.fromkeys(command.ends, "over"))
+    meanings.update(dict.fromkeys(command.asks, "ask"))
     meanings[steps.UNREACHABLE] = "repeat"
     limits = command.resources
     return Task(
@@ -153,6 +160,7 @@ def _task(command: steps.Command, before: str, values: Mapping[str, str]) -> Tas
         minutes=limits.minutes,
         memory_mb=limits.memory_mb,
         cpus=limits.cpus,
+        answer_minutes=command.answer_minutes,
     )
 
 
@@ -205,6 +213,7 @@ WORKFLOWS: dict[str, Workflow] = {
                 run="{run}",
                 batches=f"{PREFIX}{{run}}",
                 warm_start="{warm_start}",
+                **{name: f"{{{name}}}" for name in ANSWER},
             ),
         ),
         Workflow(

@@ -1,9 +1,9 @@
 """What tests let run in Airflow's own environment; its answer is a JSON file.
 
-    python airflow_side.py ANSWER graph
+    python airflow_side.py ANSWER graph [FOLDER …]
     python airflow_side.py ANSWER run DAG DAY [NAME=VALUE …]
 
-`run` tries tasks again without a pause.
+`graph` tells of the DAGs in each folder, and `run` tries tasks again without a pause.
 """
 
 import json
@@ -24,8 +24,10 @@ def main(answer: str, kind: str, *words: str) -> None:
     seconds = time.perf_counter() - begun
     if bag.import_errors:
         said: Any = {"errors": [str(one) for one in bag.import_errors.values()]}
+    elif words and kind == "graph":
+        said = {"folders": [_dags(DagBag(folder)) for folder in words]}
     elif kind == "graph":
-        told = {name: _told(dag) for name, dag in bag.dags.items()}
+        told = _dags(bag)
         ours = [
             name for name in sys.modules if name.partition(".")[0] in {"src", "mlflow", "polars"}
         ]
@@ -35,22 +37,28 @@ def main(answer: str, kind: str, *words: str) -> None:
     Path(answer).write_text(json.dumps(said), encoding="utf-8")
 
 
+def _dags(bag: DagBag) -> dict[str, Any]:
+    return {name: _told(dag) for name, dag in bag.dags.items()}
+
+
 def _told(dag: Any) -> dict[str, Any]:
     tasks = [
         {
             "task_id": task.task_id,
             "module": task.step["module"],
             "words": task.words,
-            "upstream": sorted(task.upstream_task_ids),
+            "upstream": _before(task),
             "image": task.step["image"],
             "meanings": task.step["meanings"],
             "retries": task.retries,
             "timeout_seconds": int(task.execution_timeout.total_seconds()),
             "memory_mb": task.step["memory_mb"],
             "cpus": task.step["cpus"],
+            "answer_seconds": _answer_seconds(task),
             "pause": [task.retry_delay.total_seconds(), task.retry_exponential_backoff],
         }
         for task in dag.topological_sort()
+        if not _is_question(task)
     ]
     clock = getattr(dag.timetable, "timetable", dag.timetable)  # of one that assets start too
     about = {
@@ -63,6 +71,25 @@ def _told(dag: Any) -> dict[str, Any]:
         "parameters": {name: dag.params.get_param(name).schema["pattern"] for name in dag.params},
     }
     return {"tasks": tasks, **about}
+
+
+def _is_question(task: Any) -> bool:
+    return type(task).__name__ == "AskOperator"
+
+
+def _before(task: Any) -> list[str]:
+    """The steps before a step; what asks a person between the two is no step."""
+    found = []
+    for one in task.upstream_list:
+        if _is_question(one):
+            assert {one.asked_by} == one.upstream_task_ids, "it asks for the one before it"
+        found += sorted(one.upstream_task_ids) if _is_question(one) else [one.task_id]
+    return sorted(found)
+
+
+def _answer_seconds(task: Any) -> int:
+    questions = [one for one in task.upstream_list if _is_question(one)]
+    return int(sum(one.response_timeout.total_seconds() for one in questions))
 
 
 def _assets(timetable: Any) -> list[tuple[Any, Any]]:

@@ -92,7 +92,7 @@ def test_every_rule_names_the_setting_of_its_bound() -> None:
     named = {rule.setting for rule in judge(GOOD, GOOD, ON, PromotionSettings()).rules}
     settings = {PromotionSettings.variables(field)[0] for field in PromotionSettings.model_fields}
 
-    assert settings - named == {"REVIEWS_SLICE_MIN_ROWS"}
+    assert settings - named == {"REVIEWS_SLICE_MIN_ROWS", "REVIEWS_PROMOTE"}
     assert named <= settings
 
 

@@ -13,13 +13,16 @@ import pytest
 from src.model import steps
 from src.orchestration import render
 from src.orchestration.local import Ended, Here, run_workflow
+from src.orchestration.run import task_line
 from src.orchestration.state_machine import state_machine
 from src.orchestration.workflow import LOST, WORKFLOWS, Task, Workflow
 from tests.conftest import ROOT
 from tests.graphs import of_dry_run, of_state_machine, then_of_state_machine
 
 WEEKLY = WORKFLOWS["weekly_training"]
+PROMOTE, APPROVE = WEEKLY.tasks[-2:]
 SAID = {"run": "2026-W01", "warm_start": "zzz"}
+SHOWN = SAID | {"answer": "ANSWER", "by": "NAME"}
 
 
 def test_the_files_are_what_the_list_says() -> None:
@@ -61,12 +64,12 @@ def test_make_and_step_functions_have_the_same_graph() -> None:
     """Nodes, edges, command, repetitions, time, resources, and what exit codes mean."""
     shown = made("model-pipeline-weekly", *(f"{name}={value}" for name, value in SAID.items()))
 
-    assert list(WEEKLY.tasks) == of_dry_run(shown, SAID)
+    assert list(WEEKLY.tasks) == of_dry_run(shown, SHOWN)
     for workflow in WORKFLOWS.values():
         assert list(workflow.tasks) == of_state_machine(state_machine(workflow))
         assert workflow.then == then_of_state_machine(state_machine(workflow))
     daily = made("monitoring-daily")
-    assert list(WORKFLOWS["monitoring"].tasks) == of_dry_run(daily, SAID)
+    assert list(WORKFLOWS["monitoring"].tasks) == of_dry_run(daily, SHOWN)
     assert "# then weekly_training, where all are done" in daily
 
 
@@ -81,6 +84,7 @@ CHANGES: dict[str, Any] = {
     "minutes": 121,
     "memory_mb": 3073,
     "cpus": 2.0,
+    "answer_minutes": 7,
 }
 
 
@@ -97,6 +101,16 @@ def test_a_change_of_any_field_is_seen_in_what_step_functions_gets(field: str) -
     assert list(WEEKLY.tasks) != of_state_machine(machine)
 
 
+@pytest.mark.parametrize("field", [one.name for one in fields(Task)])
+def test_a_change_of_any_field_is_seen_in_what_make_shows(field: str) -> None:
+    """A line of other tasks is never read as the one of these."""
+    place = [task.name for task in WEEKLY.tasks].index("train")
+    line = task_line(replace(WEEKLY.tasks[place], **{field: CHANGES[field]}), SHOWN)
+
+    assert [WEEKLY.tasks[place]] == of_dry_run(task_line(WEEKLY.tasks[place], SHOWN), SHOWN)
+    assert [WEEKLY.tasks[place]] != of_dry_run(line, SHOWN)
+
+
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Paths to every text and number in a state machine."""
     if not isinstance(value, dict | list):
@@ -106,10 +120,10 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def test_a_change_of_any_value_of_a_task_is_seen() -> None:
-    """Every leaf below a task's three states is changed by itself: refused, or another graph."""
+    """Every leaf below a task's states is changed by itself: refused, or another graph."""
     machine = json.loads((ROOT / "infra/state_machines/weekly_training.asl.json").read_text())
     unseen = []
-    names = [name for name in machine["States"] if name.startswith("train")]
+    names = [name for name in machine["States"] if name.startswith(("train", "ask_"))]
     for path in leaves({name: machine["States"][name] for name in names}):
         changed = copy.deepcopy(machine)
         place = changed["States"]
@@ -125,7 +139,7 @@ def test_a_change_of_any_value_of_a_task_is_seen() -> None:
 
     # Where a task runs is no part of the graph, nor what Fargate rounds its memory to.
     free = ("Cluster", "LaunchType", "NetworkConfiguration", "Overrides.Cpu", "Overrides.Memory",
-            "ContainerOverrides.0.Name")  # fmt: skip
+            "ContainerOverrides.0.Name", "ask_approve.Arguments.Message")  # fmt: skip
     assert [] == [path for path in unseen if not any(part in path for part in free)]
 
 
@@ -139,7 +153,7 @@ KILLED = "import os; os.kill(os.getpid(), 9)"
 
 def ended(*commands: Sequence[str], minutes: int = 1, over: bool = False) -> Ended:
     """Run a workflow of one task, whose tries are these commands, one after the other."""
-    task = replace(WEEKLY.tasks[0] if over else WEEKLY.tasks[-1], minutes=minutes)
+    task = replace(WEEKLY.tasks[0] if over else PROMOTE, minutes=minutes)
     tries = iter(commands)
 
     def start(_task: Task, _words: Sequence[str]) -> Sequence[str]:
@@ -191,6 +205,24 @@ def test_how_a_workflow_ends(
 def test_nothing_left_to_do_skips_the_rest() -> None:
     """The next batch says so with 4; no other task of the workflow begins."""
     assert "skipped" == ended(exits(4), over=True).ending
+
+
+@pytest.mark.parametrize(
+    ("code", "person", "names"),
+    [(6, True, ["promote", "approve"]), (6, False, ["promote"]), (0, True, ["promote"])],
+    ids=["asked", "nobody there", "nothing to ask"],
+)
+def test_a_person_is_asked_only_where_a_task_wants_that(
+    code: int, *, person: bool, names: list[str]
+) -> None:
+    """What waits for an answer begins then, and asks by itself; without a person all is done."""
+    codes = {"promote": code, "approve": 0}
+    here = Here(
+        tell=lambda _: None, start=lambda task, _: exits(codes[task.name]), person=person
+    )  # fmt: skip
+    found = run_workflow(replace(WEEKLY, tasks=(PROMOTE, APPROVE)), SHOWN, here)
+
+    assert ("done", names) == (found.ending, [one.name for one in found.tasks])
 
 
 def test_a_task_that_takes_too_long_is_ended_and_not_repeated() -> None:

@@ -1,5 +1,7 @@
 """Names that one program writes and another reads: tags, aliases, artifacts, files."""
 
+from typing import Final
+
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 
@@ -23,6 +25,14 @@ RAW_DIGEST_TAG = "raw_sha256"
 
 GATE_TAG = "gate"
 """Tag of a version and of its run: what promotion decided."""
+
+AGAINST_TAG, ASKED_RUN_TAG, ANSWERED_TAG = "gate.against", "gate.run", "gate.answered_by"
+"""Tags of a version: the champion it was judged against, the scheduler's run that asked a person,
+and who answered."""
+
+ASKED: Final = "asked"
+REJECTED: Final = "rejected"
+"""Values of `gate`: it passed and waits for a person's answer; that answer was no."""
 
 ROLLED_BACK = "rolled back"
 """Value of that tag: the version was the champion and is not to be promoted again."""

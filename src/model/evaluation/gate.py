@@ -13,7 +13,7 @@ from src.model.evaluation.behaviour import Kind
 from src.model.evaluation.compare import LEVEL, Comparison, SliceChange, compare, slice_changes
 from src.model.evaluation.slices import Masks
 
-Decision = Literal["promoted", "kept", "tie"]
+Decision = Literal["promoted", "kept", "tie", "asked"]
 
 ROLLED_BACK_BEFORE = "not_rolled_back_before"
 """Name of the rule that a version misses which was champion once and was taken back."""

@@ -119,6 +119,7 @@ make model-export model_version=2
     missed = f"{len(verdict.missed)} of {len(verdict.rules)} rules"
     head = {
         "promoted": f"Promoted: version {number} is the champion{after}",
+        "asked": f"Passed: version {number} waits for your answer; {stays} until then",
         "kept": f"Kept back: version {number} misses {missed}; {stays}",
         "tie": f"Tie: version {number} passes every rule, but is not better beyond chance; {stays}",
     }[verdict.decision]
@@ -134,6 +135,8 @@ make model-export model_version=2
         lines.append(f"  {word:7}{rule.name:30} {held}")
     if verdict.decision == "kept":
         lines += _what_to_do(verdict, number)
+    if verdict.decision == "asked":
+        lines.append(f"  to answer: make model-approve model_version={number} [answer=yes|no]")
     return "\n".join(lines)
 
 

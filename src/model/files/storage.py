@@ -10,15 +10,15 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from src.model.core.digest import sha256
 from src.model.core.disk import atomic_write, saying_what_failed
 from src.model.core.errors import DataError, StorageError
-from src.model.core.records import Record, first_problem
+from src.model.core.records import first_problem
 from src.model.files.lease import file_lock
 
-_Kind = TypeVar("_Kind", bound=Record)
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class Stored(NamedTuple):

@@ -23,9 +23,9 @@ from src.model.core.redact import shown, without_secrets
 from src.model.files.layout import RAW_MANIFEST, RAW_TRAIN
 from src.model.files.manifest import read_manifest
 from src.model.pipeline import predict
+from src.model.pipeline.decided import PromoteResult
 from src.model.pipeline.evaluate import EvaluateResult
 from src.model.pipeline.predict import PredictResult
-from src.model.pipeline.promote import PromoteResult
 from src.model.pipeline.run import PipelineResult, run_pipeline
 
 SOURCE = "synthetic:20000@7"
@@ -61,6 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
     source, begun = args.source or SOURCE, time.perf_counter()
+    promotion = context.settings.promotion.model_copy(update={"how": "auto"})  # nobody is asked
+    context.settings = context.settings.model_copy(update={"promotion": promotion})
     _protect_real_data(source, context, force=args.force)
     last = context.settings.batches - 1
     later = f"0-{min(4, last)}"

@@ -1,6 +1,6 @@
 """What is trained, with which parameters, and what a model must do to become the champion."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -61,6 +61,12 @@ class PromotionSettings(Group):
 
     prefix: ClassVar[str] = "REVIEWS_PROMOTE_"
 
+    how: Literal["auto", "approve"] = setting(
+        "auto",
+        "Who has the last word on a challenger that passes: `auto`, nobody; `approve`, a person, "
+        "with `make model-approve` or in the scheduler.",
+        "REVIEWS_PROMOTE",
+    )
     min_test_rows: Positive = setting(
         100, "Test rows it takes to judge a model at all: of fewer, figures are chance."
     )
