@@ -123,6 +123,11 @@ SIZE = echo "$(@D) takes $$(du -sh $(@D) | cut -f 1) of disk" >&2
 	@$(UV) pip sync $(QUIET) --python .venv-airflow/bin/python --require-hashes $^
 	@$(SIZE); touch $@
 
+.venv-cloud/.locked: requirements/cloud.txt | .venv/.locked
+	@echo 'Setting up .venv-cloud with what stands in for AWS in tests …' >&2; $(UV) venv -q --clear --python $(PY) .venv-cloud
+	@$(UV) pip sync -q --python .venv-cloud/bin/python --require-hashes $^
+	@touch $@
+
 .venv-bench/.locked: requirements/model.txt requirements/api.txt requirements/bench.txt | .venv/.locked
 	@echo 'Setting up .venv-bench with the peers of the benchmark …' >&2; $(UV) venv -q --clear --python $(PY) .venv-bench
 	@$(UV) pip sync -q --python .venv-bench/bin/python --require-hashes $^
@@ -164,7 +169,7 @@ test-machines: .venv/.locked ## 20 rounds of two machines at once on one S3 buck
 	@TEST_ROUNDS=$${ROUNDS:-20} $(PY) -m pytest -s tests/integration/test_two_machines.py $(PYTEST_ARGS)
 
 .PHONY: test-docker
-test-docker: .venv/.locked .venv-api/.locked .venv-airflow/.locked ## Build the images and run the tests that need a Docker engine (minutes)
+test-docker: .venv/.locked .venv-api/.locked .venv-airflow/.locked .venv-cloud/.locked ## Build the images and run the tests that need a Docker engine (minutes)
 	@TEST_DOCKER=1 $(PY) -m pytest tests/docker $(PYTEST_ARGS)
 
 .PHONY: check
@@ -211,7 +216,7 @@ lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.
 	@$(UV_COMPILE) --extra setup --extra model --extra api --extra monitoring --extra dev --extra bench -o .venv/together.txt >/dev/null
 	@for role in setup model api monitoring dev bench; do $(UV_COMPILE) --generate-hashes -c .venv/together.txt --extra $$role \
 		-o requirements/$$role.txt >/dev/null; done
-	@for role in mlflow airflow evidently; do $(UV_COMPILE) --generate-hashes --extra $$role -o requirements/$$role.txt >/dev/null; done
+	@for role in mlflow airflow evidently cloud; do $(UV_COMPILE) --generate-hashes --extra $$role -o requirements/$$role.txt >/dev/null; done
 
 .PHONY: docs
 docs: .venv/.locked ## Write the generated parts of docs/ anew: options, settings, targets

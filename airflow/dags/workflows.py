@@ -2,7 +2,7 @@
 
 `make steps-render` writes that file from the project's own list of commands. What runs a task is
 the project's environment, .venv of the folder above, or WORKFLOW_PYTHON in WORKFLOW_FOLDER; with
-WORKFLOW_RUNNER=docker it is a container.
+WORKFLOW_RUNNER=docker it is a container, with WORKFLOW_RUNNER=ecs a task of Amazon ECS.
 """
 
 import json
@@ -98,7 +98,11 @@ def _runner() -> type[BaseOperator]:
         from docker_step import DockerStepOperator
 
         return DockerStepOperator
-    raise ValueError(f"WORKFLOW_RUNNER={name} is no runner. Known are local and docker.")
+    if name == "ecs":
+        from ecs_step import EcsStepOperator
+
+        return EcsStepOperator
+    raise ValueError(f"WORKFLOW_RUNNER={name} is no runner. Known are local, docker and ecs.")
 
 
 def _schedule(workflow: dict[str, Any]) -> Any:

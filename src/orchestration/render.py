@@ -11,14 +11,21 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from src.model import command
 from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import DataError
-from src.orchestration.state_machine import state_machine
-from src.orchestration.workflow import ANSWER, ASKED_RUN, FIRST_PAUSE, PAUSE_FACTOR, WORKFLOWS
+from src.orchestration.state_machine import fargate, state_machine
+from src.orchestration.workflow import (
+    ANSWER,
+    ASKED_RUN,
+    FIRST_PAUSE,
+    PAUSE_FACTOR,
+    WORKFLOWS,
+    Workflow,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,7 +52,7 @@ def rendered() -> dict[str, str]:
         "pauses": pauses,
         "asked_run": ASKED_RUN,
         "answer": ANSWER,
-        "workflows": [asdict(one) for one in WORKFLOWS.values()],
+        "workflows": [_for_dags(one) for one in WORKFLOWS.values()],
     }
     files = {"airflow/dags/workflows.json": for_dags}
     files |= {
@@ -53,6 +60,15 @@ def rendered() -> dict[str, str]:
         for name, workflow in WORKFLOWS.items()
     }
     return {place: json.dumps(content, indent=2) + "\n" for place, content in files.items()}
+
+
+def _for_dags(workflow: Workflow) -> dict[str, Any]:
+    """Return a workflow as its DAG reads it, each task with what it asks of Fargate."""
+    said = asdict(workflow)
+    for shown, task in zip(said["tasks"], workflow.tasks, strict=True):
+        whole, container = fargate(task)
+        shown["fargate"] = {"task": whole, "container": container}
+    return said
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:

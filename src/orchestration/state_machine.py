@@ -176,7 +176,7 @@ def _states(task: Task, following: str, ask: str) -> dict[str, Any]:
 
 def _arguments(task: Task) -> dict[str, Any]:
     words = ", ".join([f"'{task.module}'", *map(_word, task.words)])
-    cpu = int(1024 * task.cpus)
+    whole, container = fargate(task)
     return {
         "Cluster": "${cluster}",
         "TaskDefinition": DEFINITIONS[task.image],
@@ -189,18 +189,26 @@ def _arguments(task: Task) -> dict[str, Any]:
             }
         },
         "Overrides": {
-            "Cpu": str(cpu),
-            "Memory": str(_fargate_memory(cpu, task.memory_mb)),
+            **{name.capitalize(): value for name, value in whole.items()},
             "ContainerOverrides": [
                 {
                     "Name": CONTAINER,
                     "Command": _q(f"[{words}]"),
-                    "Cpu": cpu,
-                    "Memory": task.memory_mb,
+                    **{name.capitalize(): value for name, value in container.items()},
                 }
             ],
         },
     }
+
+
+def fargate(task: Task) -> tuple[dict[str, str], dict[str, int]]:
+    """Return what a task of ECS asks for, and its container, as RunTask names it.
+
+    CPU is in units of 1/1024 processor, memory in MB.
+    """
+    cpu = int(1024 * task.cpus)
+    whole = {"cpu": str(cpu), "memory": str(_fargate_memory(cpu, task.memory_mb))}
+    return whole, {"cpu": cpu, "memory": task.memory_mb}
 
 
 def _fargate_memory(cpu: int, memory_mb: int) -> int:
