@@ -9,7 +9,9 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 _SIGNALLED = 128
-_LINES = 20  # of what a step said, where a person is to read it
+_LOGGED = re.compile(
+    r"^(\d\d:\d\d:\d\d \[|\{)"
+)  # lines of a log, as text or JSON, among the answer's
 _RUN = re.compile(r"""\brun_id["']?\s*[=:]\s*["']?([0-9a-f]{32})\b""")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -54,4 +56,9 @@ def finish(operator: Any, code: int, lines: Iterable[str]) -> dict[str, str] | N
         raise AirflowException(f"{name} ended with {code}; it may end otherwise when repeated")
     if meaning is None:
         raise AirflowFailException(f"{name} ended with {code}; see its last lines for what to do")
-    return {"said": "\n".join(["```", *said[-_LINES:], "```"])} if meaning == "ask" else None
+    return {"said": _as_markdown(said)} if meaning == "ask" else None
+
+
+def _as_markdown(said: Iterable[str]) -> str:
+    """Return an answer's lines as they stand, for a page that reads Markdown."""
+    return "\n\n".join(f"`{line}`" for line in said if line.strip() and not _LOGGED.match(line))

@@ -66,7 +66,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         asked = {"run": asked_run(datetime.now(UTC).date().isoformat()), "warm_start": ""}
         context.log.info("starts another workflow", workflow=workflow.then, run=asked["run"])
         more = run_workflow(WORKFLOWS[workflow.then], asked, here)
-        ended = Ended(more.ending, [*ended.tasks, *more.tasks])
+        ending = ended.ending if more.ending == "done" else more.ending
+        ended = Ended(ending, [*ended.tasks, *more.tasks])
     result = WorkflowResult(
         workflow=workflow.name, ending=ended.ending, parameters=parameters, tasks=ended.tasks
     )

@@ -105,6 +105,7 @@ def verdict_text(
     """Return the gate's decision on version `number`, with the rules it missed, or all of them.
 
     `former` is the champion it was judged against; `notes` say what is particular about the rows.
+    Where a person has to answer, all rules are shown.
 
     >>> from src.model.evaluation.gate import Rule
     >>> rules = [Rule("accuracy", 0.75, 0.8, at_least=True), Rule("ece", 0.1, 0.2, at_least=False)]
@@ -119,7 +120,7 @@ make model-export model_version=2
     missed = f"{len(verdict.missed)} of {len(verdict.rules)} rules"
     head = {
         "promoted": f"Promoted: version {number} is the champion{after}",
-        "asked": f"Passed: version {number} waits for your answer; {stays} until then",
+        "asked": f"Passed: version {number} waits for a person's answer; {stays}",
         "kept": f"Kept back: version {number} misses {missed}; {stays}",
         "tie": f"Tie: version {number} passes every rule, but is not better beyond chance; {stays}",
     }[verdict.decision]
@@ -127,7 +128,7 @@ make model-export model_version=2
     lines += [f"  ({note})" for note in notes]
     if verdict.comparison:
         lines += comparison_text(verdict.comparison)
-    for rule in verdict.rules if verbose else verdict.missed:
+    for rule in verdict.rules if verbose or verdict.decision == "asked" else verdict.missed:
         sign, word = (">=" if rule.at_least else "<="), ("ok" if rule.passed else "MISSED")
         held = f"{_figure(rule.figure):>12} {sign} {_figure(rule.bound)}"
         if rule.name == ROLLED_BACK_BEFORE:

@@ -70,7 +70,8 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
     answer = _ANSWERS[args.answer] if args.answer else _prompted(context, version)
     if answer == "open":
         result = ApproveResult(decision="open", model_version=number)
-        return Outcome(result, f"Left open: version {number} still waits", GateError.exit_code)
+        stays = "is still rejected" if version.tags.get(GATE_TAG) == REJECTED else "still waits"
+        return Outcome(result, f"Left open: version {number} {stays}", GateError.exit_code)
     return _carry_out(context, number, answer, args.by or _user())
 
 
