@@ -18,7 +18,7 @@ $(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $
 export $(USER_VARIABLES)
 
 # What else a caller may set, or a line of .env: see below, and `docs/model/docker.md`.
-SETTABLE := PYTHON MLFLOW_PORT AIRFLOW_PORT IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK \
+SETTABLE := PYTHON MLFLOW_PORT AIRFLOW_PORT IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE AIRFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK \
 	DOCKER_DATA DOCKER_MEMORY API_PORT API_KEY
 ifneq ($(wildcard .env),)
 from_file_ = $(shell sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$(1)=//p' .env | tail -n 1 | tr -d "'\"\r")
@@ -67,6 +67,8 @@ API_IMAGE ?= tutoria-mlops-api:$(IMAGE_TAG)
 MONITORING_IMAGE ?= tutoria-mlops-monitoring:$(IMAGE_TAG)
 # MLFLOW_IMAGE: image of MLflow's server
 MLFLOW_IMAGE ?= tutoria-mlops-mlflow:$(IMAGE_TAG)
+# AIRFLOW_IMAGE: image of Airflow's programs
+AIRFLOW_IMAGE ?= tutoria-mlops-airflow:$(IMAGE_TAG)
 # POSTGRES_IMAGE: MLflow's database; where it cannot be pulled, one is built from Debian's package
 POSTGRES_IMAGE ?= postgres:17
 # BASE_IMAGE: what the images are built on; pin it with a digest, python:3.12-slim@sha256:…, to build the same for ever
@@ -79,7 +81,7 @@ DOCKER_DATA ?= data/docker
 DOCKER_MEMORY ?= 4g
 # API_PORT: where the API listens on 127.0.0.1
 API_PORT ?= 8000
-export IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT API_KEY
+export IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE AIRFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT AIRFLOW_PORT API_KEY
 
 # make -n shows the tasks of a workflow too
 DRY = $(if $(findstring n,$(filter-out --%,$(firstword $(MAKEFLAGS)))),--dry-run)
@@ -401,7 +403,7 @@ api-key: .venv-api/.locked ## Make an API key for name=; append its line to the 
 
 ##@ Docker: images, and the stack of MLflow, Postgres and API
 
-.PHONY: docker-model-build docker-api-build docker-monitoring-build docker-mlflow-build
+.PHONY: docker-model-build docker-api-build docker-monitoring-build docker-mlflow-build docker-airflow-build
 docker-model-build: ## Build the model's image, MODEL_IMAGE= [BASE_IMAGE= IMAGE_TAG=]
 	@docker/build.sh model
 docker-api-build: ## Build the API's image, API_IMAGE=
@@ -410,8 +412,10 @@ docker-monitoring-build: ## Build the image of monitoring, MONITORING_IMAGE=
 	@docker/build.sh monitoring
 docker-mlflow-build: ## Build the image of MLflow's server, MLFLOW_IMAGE=
 	@docker/build.sh mlflow
+docker-airflow-build: ## Build the image of Airflow's programs, AIRFLOW_IMAGE=
+	@docker/build.sh airflow
 
-.PHONY: docker-mlflow-up docker-mlflow-down docker-up docker-down docker-monitoring-up docker-demo
+.PHONY: docker-mlflow-up docker-mlflow-down docker-airflow-up docker-airflow-down docker-up docker-down docker-monitoring-up docker-demo
 .PHONY: docker-status docker-logs docker-clean
 docker-status: ## What of the stack runs, and whether it is healthy
 	@docker/stack.sh status
@@ -423,6 +427,10 @@ docker-mlflow-up: ## Start MLflow's server and its Postgres: http://127.0.0.1:55
 	@docker/stack.sh mlflow-up
 docker-mlflow-down: ## Stop both; what they hold stays in volumes
 	@docker/stack.sh mlflow-down
+docker-airflow-up: ## Start Airflow beside MLflow, its database in the same Postgres: http://127.0.0.1:8080 [AIRFLOW_PORT=]
+	@docker/stack.sh airflow-up
+docker-airflow-down: ## Stop Airflow; its runs stay in Postgres, its logs in a volume
+	@docker/stack.sh airflow-down
 docker-up: ## Start MLflow, Postgres and the API: http://127.0.0.1:8000 [API_PORT= MLFLOW_PORT=]
 	@docker/stack.sh up
 docker-down: ## Stop everything of the stack; data stay in data/docker and in volumes

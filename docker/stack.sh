@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The stack of docker/compose.yaml: docker/stack.sh up | down | status | logs | clean | mlflow-up | mlflow-down | monitoring-up
+# The stack of docker/compose.yaml: docker/stack.sh up | down | status | logs | clean | mlflow-up | mlflow-down | monitoring-up |
+# airflow-up | airflow-down
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -19,6 +20,7 @@ make_secrets() {
   mkdir -p "$DATA/secrets" && chmod 0700 "$DATA/secrets"
   secret postgres_password random
   secret grafana_password random
+  secret airflow_secret random
   secret no_api_keys true
   write_settings
   keys=$(setting REVIEWS_API_KEYS_FILE)
@@ -77,7 +79,7 @@ need_postgres() {
 
 last_words() { # last_words SERVICE: of one that has ended
   local id
-  id=$(compose ps --all --quiet --status exited "$1") || return 0
+  id=$(compose --profile '*' ps --all --quiet --status exited "$1") || return 0
   [ -z "$id" ] || docker logs --tail 8 "$id" >&2
 }
 
@@ -97,6 +99,32 @@ mlflow_up() {
 postgres_up() {
   compose --profile core up --detach --wait --wait-timeout 120 postgres >&2 &&
     printf "ALTER ROLE mlflow PASSWORD '%s';" "$(cat "$DATA/secrets/postgres_password")" |
+    compose exec -T postgres psql --quiet --username=mlflow --dbname=mlflow --set=ON_ERROR_STOP=1 >&2
+}
+
+# Its database is one more of the stack's Postgres; its steps are containers of this engine, on the data of DOCKER_DATA.
+airflow_up() {
+  need_image "$AIRFLOW_IMAGE" docker-airflow-build
+  need_image "$MODEL_IMAGE" docker-model-build
+  need_image "$MONITORING_IMAGE" docker-monitoring-build
+  mlflow_up
+  DOCKER_SOCKET=$(docker context inspect --format '{{.Endpoints.docker.Host}}' | sed -n 's#^unix://##p')
+  DOCKER_SOCKET=${DOCKER_SOCKET:-/var/run/docker.sock}
+  DOCKER_GROUP=$(stat -Lc %g "$DOCKER_SOCKET" 2>/dev/null || stat -Lf %g "$DOCKER_SOCKET")
+  export DOCKER_SOCKET DOCKER_GROUP
+  { airflow_database && compose --profile core --profile airflow run --rm airflow-migrate >/dev/null &&
+    compose --profile core --profile airflow up --detach airflow airflow-scheduler airflow-dag-processor airflow-triggerer >&2 &&
+    compose --profile core --profile airflow up --detach --wait --wait-timeout 180 airflow >&2; } || {
+    last_words airflow
+    fail 5 "Airflow did not start." "Above is why; if its port is taken: make … AIRFLOW_PORT=8081."
+  }
+  echo "Airflow is at http://127.0.0.1:$AIRFLOW_PORT; workflows are switched off at first"
+}
+
+airflow_database() {
+  printf '%s\n' "SELECT 'CREATE ROLE airflow LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'airflow')\\gexec" \
+    "ALTER ROLE airflow PASSWORD '$(cat "$DATA/secrets/postgres_password")';" \
+    "SELECT 'CREATE DATABASE airflow OWNER airflow' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'airflow')\\gexec" |
     compose exec -T postgres psql --quiet --username=mlflow --dbname=mlflow --set=ON_ERROR_STOP=1 >&2
 }
 
@@ -122,6 +150,8 @@ case $1 in
   up) mlflow_up && api_up ;;
   mlflow-up) mlflow_up ;;
   mlflow-down) compose --profile core rm --stop --force mlflow postgres >&2 ;;
+  airflow-up) airflow_up ;;
+  airflow-down) compose --profile core --profile airflow rm --stop --force airflow airflow-scheduler airflow-dag-processor airflow-triggerer >&2 ;;
   monitoring-up) make_secrets && compose --profile monitoring up --detach --wait >&2 ;;
   status) compose --profile '*' ps --all ;;
   logs) compose --profile '*' logs --follow --tail 50 ;;
@@ -129,5 +159,5 @@ case $1 in
     [ -n "${yes:-}" ] || { read -r -p "Delete the volumes of $STACK, with all of MLflow's runs and models? [y/N] " said && [ "$said" = y ]; } || exit 2
     compose --profile '*' down --remove-orphans --volumes >&2 ;;
   down) compose --profile '*' down --remove-orphans >&2 ;;
-  *) fail 2 "$1 is no command of this script." "up, down, status, logs, clean, mlflow-up, mlflow-down, monitoring-up" ;;
+  *) fail 2 "$1 is no command of this script." "up, down, status, logs, clean, mlflow-up, mlflow-down, monitoring-up, airflow-up, airflow-down" ;;
 esac

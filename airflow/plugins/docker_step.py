@@ -25,7 +25,8 @@ class DockerStepOperator(DockerOperator):
     """Runs a step in its image, as who runs Airflow, on the data of DOCKER_DATA.
 
     The names of make are taken from the environment: MODEL_IMAGE and MONITORING_IMAGE, DOCKER_DATA,
-    and STACK, whose network has MLflow.
+    and STACK, whose network has MLflow. WORKFLOW_SETTINGS_FILE is a file as .env is, which is taken
+    otherwise.
     """
 
     template_fields = ("words",)
@@ -41,7 +42,7 @@ class DockerStepOperator(DockerOperator):
         super().__init__(
             image=_image(step["image"]),
             command=[],
-            mounts=[Mount("/app/data", str(data), type="bind")],
+            mounts=[Mount("/app/data", str(data), type="bind"), *_settings(folder)],
             mount_tmp_dir=False,
             extra_hosts={_HOST: "host-gateway"},
             private_environment=_environment(),
@@ -77,6 +78,13 @@ class DockerStepOperator(DockerOperator):
             line.decode(errors="replace") if isinstance(line, bytes) else line for line in said
         ]
         return finish(self, code, lines)
+
+
+def _settings(folder: str) -> list[Mount]:
+    """Return the mount of the settings: WORKFLOW_SETTINGS_FILE, or the project's .env."""
+    named, own = os.environ.get("WORKFLOW_SETTINGS_FILE"), Path(folder, ".env")
+    file = named or (str(own) if own.is_file() else "")
+    return [Mount("/app/.env", file, type="bind", read_only=True)] if file else []
 
 
 def _image(name: str) -> str:

@@ -1,8 +1,10 @@
-"""Retrain: does the last check ask for a training? Exit code 0 where it does, once for a version.
+"""Retrain: does the last check ask for a training? Exit code 0 where it does.
 
 It reads monitoring/decision.json. A scheduler starts a training after exit code 0, and asked again
 on the same day this says so again. Exit code 4 where the check has decided otherwise, where the
-version it speaks of is the champion no more, and where a training was asked for on an earlier day.
+version it speaks of is the champion no more, and where a version was trained since a training was
+asked for. Where none was, because the training failed or its scheduler was off, a later day asks
+again.
 """
 
 import argparse
@@ -22,7 +24,7 @@ from src.monitoring.decide import Decision
 from src.monitoring.kept import DECISION
 
 ASKED = "monitoring/asked.json"
-"""For which version a training was asked for last, and on which day."""
+"""For which version a training was asked for last, on which day, and what was the newest then."""
 
 
 _AGAIN = "Delete it, and run make monitoring-check again."
@@ -47,6 +49,7 @@ class _Decided(Record):
 class _Asked(Record):
     model_version: str
     day: str
+    newest: int = 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -68,11 +71,16 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         if champion is None or str(champion.number) != version:
             return _no(f"version {version} is the champion no more", version)
         asked = read_record(storage, ASKED, _Asked, _AGAIN)
+        newest = max(one.number for one in context.registry.versions())
         if asked and asked.model_version == version and asked.day != today:
-            return _no(f"it was asked for on {asked.day} for version {version}", version, asked.day)
-        with storage.writing(ASKED) as path:
-            told = _Asked(model_version=version, day=today)
-            path.write_text(told.model_dump_json() + "\n", encoding="utf-8")
+            if newest > asked.newest:
+                why = f"it was asked for on {asked.day}, and version {newest} was trained since"
+                return _no(why, version, asked.day)
+            context.log.warning("asked for in vain", day=asked.day, version=version)
+        if asked is None or (asked.model_version, asked.day) != (version, today):
+            told = _Asked(model_version=version, day=today, newest=newest)
+            with storage.writing(ASKED) as path:
+                path.write_text(told.model_dump_json() + "\n", encoding="utf-8")
     result = RetrainResult(wanted=True, model_version=version, asked_on=today)
     return Outcome(result, f"A training is asked for: version {version} does harm")
 

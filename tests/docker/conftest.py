@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-IMAGES = ("model", "api", "monitoring", "mlflow")
+IMAGES = ("model", "api", "monitoring", "mlflow", "airflow")
 CANARY = "canary-7f3a9"
 """In the environment of every build and run, as a secret of the caller's would be."""
 
@@ -103,7 +103,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
     stack = f"tutoria-test-{os.getpid()}"
     found = Docker(data, {
         "STACK": stack, "DOCKER_DATA": str(data), "IMAGE_TAG": "test", "API_PORT": free_port(),
-        "MLFLOW_PORT": free_port(), "AWS_SECRET_ACCESS_KEY": CANARY,
+        "MLFLOW_PORT": free_port(), "AIRFLOW_PORT": free_port(), "AWS_SECRET_ACCESS_KEY": CANARY,
     } | {f"{name.upper()}_IMAGE": f"tutoria-mlops-{name}:test" for name in IMAGES})  # fmt: skip
     for name in IMAGES:
         found.make(f"docker-{name}-build")

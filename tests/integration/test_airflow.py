@@ -14,9 +14,11 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 
+from src.orchestration.local import Here, run_workflow
 from src.orchestration.workflow import FIRST_PAUSE, PAUSE_FACTOR, WORKFLOWS
 from tests.conftest import ROOT, Workspace
 from tests.graphs import of_dag
@@ -125,6 +127,27 @@ def test_dags_are_parsed_while_mlflow_is_down(side: Side) -> None:
     assert set(WORKFLOWS) == set(said["dags"])
 
 
+def test_an_unknown_runner_is_named(side: Side) -> None:
+    """In the place where Airflow shows what it cannot read, with those that are known."""
+    said = side("graph", WORKFLOW_RUNNER="k8s")
+
+    assert "WORKFLOW_RUNNER=k8s is no runner. Known are local, docker and ecs." in str(said)
+
+
+def test_mlflow_that_is_down_is_an_alarm(side: Side, workspace: Workspace, tmp_path: Path) -> None:
+    """A step of ours says so with 5, is repeated twice, and given up: under Airflow and without."""
+    shop(workspace, tmp_path / "data")
+    workspace.set(MLFLOW_TRACKING_URI="http://127.0.0.1:1")
+    said = side("run", "weekly_training", DAY)
+    here = run_workflow(
+        WORKFLOWS["weekly_training"], {"run": "2026-W02", "warm_start": ""},
+        Here(tell=lambda _: None, wait=lambda _: None),
+    )  # fmt: skip
+
+    assert ("alarmed", "alarmed") == (ending(said), here.ending)
+    assert [[5, 5, 5]] == [one.exit_codes for one in here.tasks]
+
+
 FAULTS = {
     "fine": ("exit 0", "done"),
     "bad usage": ("exit 2", "stopped"),
@@ -229,6 +252,36 @@ def test_three_weeks_give_the_same_bytes_as_make(
     assert expected == kept(tmp_path / "airflow", workspace)
 
 
+def test_a_training_whose_scheduler_was_killed_is_made_once(
+    side: Side, airflow_home: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    """Its process goes on alone; the same run, begun again at once, finds its work or waits."""
+    shop(workspace, tmp_path / "killed")
+    with (tmp_path / "log").open("wb") as log:
+        killed = subprocess.Popen(
+            [PROGRAM, ROOT / "tests/integration/airflow_side.py", tmp_path / "none", "run",
+             "weekly_training", DAY],
+            env=airflow_environment(airflow_home), cwd=tmp_path, stdout=log, stderr=log,
+        )  # fmt: skip
+    children = psutil.Process(killed.pid).children
+    while not any("src.model.pipeline.train" in " ".join(_words(one)) for one in children()):
+        assert killed.poll() is None, (tmp_path / "log").read_text()[-3000:]
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    again = side("run", "weekly_training", DAY)
+
+    assert "done" == ending(again)
+    assert [1] == [one.number for one in workspace.context().registry.versions()]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:
+        return []
+
+
 ANSWERS = {"2026-01-05": ("Reject", "no"), "2026-01-12": ("Leave open", "open"),
            "2026-01-19": ("Approve", "yes")}  # fmt: skip
 PERSON = "Anonymous"  # as Airflow calls whoever uses this machine
@@ -244,6 +297,7 @@ def test_three_weeks_at_once_under_the_scheduler(workspace: Workspace, tmp_path:
     shop(workspace, tmp_path / "backfill")
     program = str(PROGRAM.with_name("airflow"))
     server = ("src.orchestration.airflow_server", "--airflow", program)
+    workspace.set(WORKFLOW_PYTHON=str(_that_asks_for_a_training(tmp_path)))
     port = free_port()
     try:
         up = workspace.ok(*server, "up", "--port", str(port))
@@ -258,6 +312,7 @@ def test_three_weeks_at_once_under_the_scheduler(workspace: Workspace, tmp_path:
         links = requests.get(
             f"{place}/dagRuns/monday__2026-01-05/taskInstances/train/links", timeout=30
         ).json()
+        asked_for = _asked_while_paused(f"{up['address']}/api/v2/dags")
     finally:
         down = workspace.ok(*server, "down")
     again = workspace.run(*server, "status")
@@ -270,7 +325,39 @@ def test_three_weeks_at_once_under_the_scheduler(workspace: Workspace, tmp_path:
     gates = [dict(tags)["gate"] for _, tags in expected["versions"]]
     assert ["rejected", "asked", "promoted"] == gates
     assert "MLflow run" in links["extra_links"]
+    assert ("asset_triggered", "success") == (asked_for["run_type"], asked_for["state"])
     assert ("stopped", 5) == (down["state"], again.code)
+
+
+def _that_asks_for_a_training(folder: Path) -> Path:
+    """A Python whose monitoring always asks for a training; otherwise the usual one."""
+    program = folder / "python"
+    usual = f'exec {ROOT / ".venv/bin/python"} "$@"'
+    fake = "src.monitoring.check | src.monitoring.retrain"
+    program.write_text(f'#!/bin/bash\ncase "$2" in {fake}) exit 0 ;; esac\n{usual}\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+def _asked_while_paused(dags: str) -> dict[str, Any]:
+    """Let monitoring ask while weekly_training is off, which is dropped, and once it is on."""
+
+    def switch(dag: str, *, on: bool) -> None:
+        requests.patch(f"{dags}/{dag}", json={"is_paused": not on}, timeout=30).raise_for_status()
+
+    weekly = f"{dags}/weekly_training/dagRuns"
+    switch("weekly_training", on=False)
+    switch("monitoring", on=True)
+    assert ["success"] == _until_ended(f"{dags}/monitoring/dagRuns", 1)
+    before = len(requests.get(weekly, timeout=10).json()["dag_runs"])
+    switch("weekly_training", on=True)
+    requests.post(
+        f"{dags}/monitoring/dagRuns", json={"logical_date": None}, timeout=30
+    ).raise_for_status()
+    _until_ended(weekly, before + 1)
+    runs: list[dict[str, Any]] = requests.get(weekly, timeout=10).json()["dag_runs"]
+    assert len(runs) == before + 1, "one for the day on which it was on"
+    return next(one for one in runs if one["run_type"] == "asset_triggered")
 
 
 def _answer(task: str, answer: str) -> None:

@@ -24,8 +24,8 @@ def harmed(watched: Workspace, log: LogWriter) -> Workspace:  # noqa: F811
     return watched
 
 
-def test_harm_asks_for_a_training_once(harmed: Workspace) -> None:
-    """Again on the same day, a lost answer, but not on the next one; not for another version."""
+def test_harm_asks_until_a_training_comes_of_it(harmed: Workspace) -> None:
+    """Again on the same day, and the next one; not where a version was trained in between."""
     before = run(harmed, retrain)
     assert 4 == run(harmed, check).code
     asked, again = run(harmed, retrain, "--json"), run(harmed, retrain, "--json")
@@ -33,6 +33,8 @@ def test_harm_asks_for_a_training_once(harmed: Workspace) -> None:
     yesterday = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
     told = json.loads(place.read_text())
     place.write_text(json.dumps({**told, "day": yesterday}))
+    in_vain = run(harmed, retrain)
+    place.write_text(json.dumps({**told, "day": yesterday, "newest": 0}))
     later = run(harmed, retrain)
     place.write_text(json.dumps({**told, "model_version": "0", "day": yesterday}))
     of_another = run(harmed, retrain)
@@ -42,7 +44,8 @@ def test_harm_asks_for_a_training_once(harmed: Workspace) -> None:
     assert (2, True) == (before.code, "make monitoring-check" in before.err)
     assert (0, True, "1") == (asked.code, asked.json["wanted"], asked.json["model_version"])
     assert asked.json == again.json
-    assert (4, True) == (later.code, f"it was asked for on {yesterday}" in later.out)
+    assert (0, True) == (in_vain.code, "asked for in vain" in in_vain.err)
+    assert (4, True) == (later.code, f"it was asked for on {yesterday}, and version 1" in later.out)
     assert 0 == of_another.code
     assert (3, True) == (damaged.code, "asked.json is damaged" in damaged.err)
 
