@@ -152,8 +152,8 @@ test-unit: .venv/.locked ## Run the pure, fast tests: a minute
 test: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run all tests but the slow ones: six minutes on two cores
 	@echo 'About six minutes on two cores; the slow tests are left out (make test-all). The unit tests alone: make test-unit.' >&2
 	@$(PY) -m pytest -n auto -m 'not slow' $(PYTEST_ARGS)
-test-all: .venv/.locked .venv-mlflow/.locked .venv-api/.locked .venv-airflow/.locked ## Run all tests, with branch coverage: 25 minutes on two cores
-	@echo 'About 25 minutes on two cores; what is skipped says at the end what it lacks.' >&2
+test-all: .venv/.locked .venv-mlflow/.locked .venv-api/.locked .venv-airflow/.locked ## Run all tests, with branch coverage: 35 minutes on two cores
+	@echo 'About 35 minutes on two cores; what is skipped says at the end what it lacks.' >&2
 	@$(PY) -m pytest -n auto --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 .PHONY: test-integration test-e2e
