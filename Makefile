@@ -42,8 +42,8 @@ BENCH_ARGS ?=
 
 # A name that nothing reads is a slip of the pen.
 given_ := $(foreach name_,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name_)))),$(name_)))
-known_ := $(USER_VARIABLES) $(SETTABLE) PY UV PYTEST_ARGS BENCH_ARGS ROUNDS WORKFLOW_RUNNER WORKFLOW_ALARM_URL
-unknown_ := $(firstword $(filter-out $(known_) REVIEWS_% MLFLOW_% AWS_% KAGGLE% TEST_% MAKE% -%,$(given_)))
+known_ := $(USER_VARIABLES) $(SETTABLE) PY UV PYTEST_ARGS BENCH_ARGS ROUNDS WORKFLOW_RUNNER WORKFLOW_ALARM_URL WORKFLOW_PYTHON WORKFLOW_FOLDER WORKFLOW_MLFLOW_URL
+unknown_ := $(firstword $(filter-out $(known_) REVIEWS_% MLFLOW_% AWS_% KAGGLE% TEST_% WORKFLOW_ECS_% MAKE% -%,$(given_)))
 ifneq ($(unknown_),)
 $(error $(unknown_)= is read by no target. $(shell $(PYTHON) tools/make_words.py unknown '$(unknown_)' $(known_)))
 endif

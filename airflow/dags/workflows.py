@@ -34,23 +34,23 @@ def _param(one: dict[str, str]) -> Param:
     )  # fmt: skip
 
 
-def _template(word: str, asked: str) -> str:
+def _template(word: str, question: str) -> str:
     """Return an argument as Airflow renders it: empty where its parameter is.
 
-    What a person answers is taken from the task `asked`.
+    What a person answers is taken from the task `question`.
 
     >>> _template("--warm-start={warm_start}", "")
     "{% if params.warm_start %}--warm-start={{ params.warm_start }}{% endif %}"
     """
     names = [name for name in _HOLE.findall(word) if name not in _RENDERED["answer"]]
-    filled = _HOLE.sub(lambda hole: f"{{{{ {_value(hole[1], asked)} }}}}", word)
+    filled = _HOLE.sub(lambda hole: f"{{{{ {_value(hole[1], question)} }}}}", word)
     given = " and ".join(f"params.{name}" for name in names if name != "run")
     return f"{{% if {given} %}}{filled}{{% endif %}}" if given else filled
 
 
-def _value(name: str, asked: str) -> str:
+def _value(name: str, question: str) -> str:
     if name in _RENDERED["answer"]:
-        return f"ti.xcom_pull(task_ids='{asked}')['{name}']"
+        return f"ti.xcom_pull(task_ids='{question}')['{name}']"
     if name != "run":
         return f"params.{name}"
     asked = "dag_run.run_type == 'asset_triggered'"

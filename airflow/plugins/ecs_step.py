@@ -11,6 +11,7 @@ from ending import MlflowLink, finish
 
 _CONTAINER = "step"
 _LINES = 200
+_NEEDED = ("CLUSTER", "MODEL_TASK", "MONITORING_TASK", "SUBNETS", "SECURITY_GROUPS")
 
 
 class EcsStepOperator(EcsRunTaskOperator):
@@ -31,6 +32,7 @@ class EcsStepOperator(EcsRunTaskOperator):
         self, *, step: dict[str, Any], words: list[str], folder: str, **kwargs: Any
     ) -> None:
         del folder
+        _require_settings()
         self.step = step
         self.words = words
         self._code = -1
@@ -52,7 +54,7 @@ class EcsStepOperator(EcsRunTaskOperator):
             container_name=_CONTAINER,
             aws_conn_id=None,  # boto3's own ways to credentials and region
             reattach=True,
-            waiter_delay=int(os.environ.get("WORKFLOW_ECS_POLL_SECONDS") or 6),
+            waiter_delay=int(_setting("POLL_SECONDS") or 6),
             **kwargs,
         )
 
@@ -79,6 +81,13 @@ class EcsStepOperator(EcsRunTaskOperator):
         codes = [one.get("exitCode") for one in task["containers"] if one["name"] == _CONTAINER]
         self._code = -1 if not codes or codes[0] is None else codes[0]
         self.log.info("%s: exit code %s, %s", self.arn, self._code, task.get("stoppedReason", ""))
+
+
+def _require_settings() -> None:
+    """Raise ValueError where a task could not be started for want of a setting."""
+    missing = [f"WORKFLOW_ECS_{name}" for name in _NEEDED if not _setting(name)]
+    if missing:
+        raise ValueError(f"WORKFLOW_RUNNER=ecs needs {' and '.join(missing)}.")
 
 
 def _definition(image: str) -> str:

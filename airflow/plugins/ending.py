@@ -9,9 +9,7 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 _SIGNALLED = 128
-_LOGGED = re.compile(
-    r"^(\d\d:\d\d:\d\d \[|\{)"
-)  # lines of a log, as text or JSON, among the answer's
+_LOGGED = re.compile(r"^(\d\d:\d\d:\d\d \[|\{)")  # a line of the log, as text or JSON
 _RUN = re.compile(r"""\brun_id["']?\s*[=:]\s*["']?([0-9a-f]{32})\b""")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 

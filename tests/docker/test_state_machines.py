@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
@@ -145,7 +146,7 @@ def _answer(aws: Cloud, execution: str, answer: str) -> None:
             "RUNNING"
             == aws.client("stepfunctions").describe_execution(executionArn=execution)["status"]
         ), aws.path(execution)
-        subprocess.run(["sleep", "0.3"], check=True)
+        time.sleep(0.3)
     (question,) = map(json.loads, told)
     output = question["task_output"] | {"answer": answer, "by": "Ana"}
     aws.client("stepfunctions").send_task_success(

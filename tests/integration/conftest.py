@@ -190,3 +190,26 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     put_model(folder / "model", 1, "1")
     with ready(folder) as started:
         yield started
+
+
+NO_FLOORS = {
+    "REVIEWS_PROMOTE_MIN_ACCURACY": "0.5",
+    "REVIEWS_PROMOTE_MIN_RECALL": "0.3",
+    "REVIEWS_PROMOTE_MIN_ROC_AUC": "0.5",
+    "REVIEWS_PROMOTE_MAX_LOG_LOSS": "2",
+    "REVIEWS_PROMOTE_MAX_ECE": "1",
+    "REVIEWS_PROMOTE_MIN_FUNCTIONALITY": "0",
+    "REVIEWS_PROMOTE_MIN_DIRECTIONAL": "0",
+    "REVIEWS_PROMOTE_MIN_INVARIANCE": "0",
+}
+
+
+@pytest.fixture
+def weak(small: Workspace) -> Workspace:
+    """A workspace whose champion, version 1, has too few buckets; its gate asks for little."""
+    small.set(**NO_FLOORS, REVIEWS_HASHED_BITS="8")
+    small.ok("pipeline.train", "--batches", "0")
+    small.ok("pipeline.evaluate")
+    small.ok("pipeline.promote")
+    small.set(REVIEWS_HASHED_BITS="20")
+    return small

@@ -10,22 +10,17 @@ import pytest
 
 from src.model import steps
 from tests.conftest import Workspace
-from tests.integration.test_promotion import NO_FLOORS, aliases, challenged
+from tests.integration.test_promotion import aliases, challenged
 
 
 @pytest.fixture
-def asking(small: Workspace) -> Workspace:
+def asking(weak: Workspace) -> Workspace:
     """A workspace whose champion is version 1 and whose version 2 waits for an answer."""
-    small.set(**NO_FLOORS, REVIEWS_HASHED_BITS="8")
-    small.ok("pipeline.train", "--batches", "0")
-    small.ok("pipeline.evaluate")
-    small.ok("pipeline.promote")
-    small.set(REVIEWS_PROMOTE="approve", REVIEWS_HASHED_BITS="20")
-    challenged(small)
-    asked = small.run("pipeline.promote", "--run", "2026-W02", "--json")
+    challenged(weak, REVIEWS_PROMOTE="approve")
+    asked = weak.run("pipeline.promote", "--run", "2026-W02", "--json")
     assert (steps.ASKS, "asked") == (asked.code, asked.json["decision"])
-    assert 1 == aliases(small)["champion"]
-    return small
+    assert 1 == aliases(weak)["champion"]
+    return weak
 
 
 def gate(place: Workspace, number: int = 2) -> dict[str, str]:

@@ -13,16 +13,6 @@ from src.model.tracking.aliases import move_champion
 from src.model.tracking.off import FileRegistry
 from tests.conftest import Workspace
 
-NO_FLOORS = {
-    "REVIEWS_PROMOTE_MIN_ACCURACY": "0.5",
-    "REVIEWS_PROMOTE_MIN_RECALL": "0.3",
-    "REVIEWS_PROMOTE_MIN_ROC_AUC": "0.5",
-    "REVIEWS_PROMOTE_MAX_LOG_LOSS": "2",
-    "REVIEWS_PROMOTE_MAX_ECE": "1",
-    "REVIEWS_PROMOTE_MIN_FUNCTIONALITY": "0",
-    "REVIEWS_PROMOTE_MIN_DIRECTIONAL": "0",
-    "REVIEWS_PROMOTE_MIN_INVARIANCE": "0",
-}
 OUTCOME = ("decision", "model_version", "former_champion")
 
 
@@ -32,17 +22,6 @@ def challenged(place: Workspace, **settings: str) -> int:
     version: int = place.ok("pipeline.train", "--batches", "0 1")["model_version"]
     place.ok("pipeline.evaluate")
     return version
-
-
-@pytest.fixture
-def weak(small: Workspace) -> Workspace:
-    """A workspace whose champion, version 1, has too few buckets; its gate asks for little."""
-    small.set(**NO_FLOORS, REVIEWS_HASHED_BITS="8")
-    small.ok("pipeline.train", "--batches", "0")
-    small.ok("pipeline.evaluate")
-    small.ok("pipeline.promote")
-    small.set(REVIEWS_HASHED_BITS="20")
-    return small
 
 
 def aliases(place: Workspace) -> dict[str, int]:

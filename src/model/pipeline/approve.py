@@ -82,11 +82,12 @@ def _carry_out(context: Context, number: int, answer: Answer, by: str) -> Outcom
         against = version.tags.get(AGAINST_TAG, "")
         champion = resolve(context.registry, against) if against.isdecimal() else None
         decision: Literal["promoted", "rejected"] = "promoted" if answer == "yes" else "rejected"
-        told = report_of(context, version) or PromoteResult(
+        before = report_of(context, version)
+        told = before or PromoteResult(
             decision=ASKED, model_version=number, former_champion=champion and champion.number
         )
         now = {"decision": decision, "answered_by": by, "answered_at": datetime.now(UTC)}
-        decide(context, version, champion, told.model_copy(update=now))
+        decide(context, version, champion, told.model_copy(update=now), before)
     result = ApproveResult(decision=decision, model_version=number, answered_by=by)
     if decision == "promoted":
         after = f", after version {champion.number}" if champion else ""

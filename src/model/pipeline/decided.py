@@ -70,9 +70,13 @@ def deciding(context: Context) -> Iterator[None]:
 
 
 def decide(
-    context: Context, challenger: Version, champion: Version | None, result: PromoteResult
+    context: Context,
+    challenger: Version,
+    champion: Version | None,
+    result: PromoteResult,
+    before: PromoteResult | None = None,
 ) -> None:
-    """Record the decision and carry it out.
+    """Record the decision and carry it out; `before` is what was decided of the version until now.
 
     The report comes first and the tags last, so a run that is killed in between is finished by the
     next one from the report.
@@ -80,7 +84,6 @@ def decide(
     Raises:
         GateError: another promotion came first, or at the same time; the report is as before then.
     """
-    before = report_of(context, challenger)
     _write(context, challenger, result)
     if result.decision == "promoted":
         try:

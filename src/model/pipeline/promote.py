@@ -60,11 +60,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
+    if args.run:
+        run_key(args.run)  # refuses what cannot name one
     with deciding(context):
         if args.rollback:
             return _roll_back(context)
-        if args.run:
-            run_key(args.run)  # refuses what cannot name one
         return _promote(context, args.run, ignoring=args.ignore_champion in _YES)
 
 
