@@ -173,7 +173,7 @@ def _status(settings: Settings) -> Outcome:
     if found is None:
         text = "MLflow is not running; make mlflow-up starts it"
         return _answer("status", "stopped", text, UnreachableError.exit_code)
-    address, pid, memory = found.address, found.processes[0].pid, found.memory_mb
+    address, pid, memory = found.address, found.processes["server"].pid, found.memory_mb
     if not _healthy(address):
         log = _SERVER.log("server")
         text = f"MLflow runs as process {pid} but {address} does not answer; see {log}"

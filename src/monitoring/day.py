@@ -177,7 +177,8 @@ class Day:
     def read(cls, path: Path) -> Self:
         """Return the day in a file. Raises DataError where it is damaged or of another format."""
         try:
-            with np.load(path, allow_pickle=False) as found:
+            # given open, since numpy leaves the file of a damaged archive open
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 about = json.loads(found["about"].tobytes())
                 counts = {measure.name: found[measure.name] for measure in MEASURES}
                 told = found["told"].astype(_TOLD)

@@ -17,11 +17,12 @@ from datetime import date, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import requests
 
 from src.model import command
-from src.model.background import Background, refuse_missing, refuse_taken
+from src.model.background import Background, Running, refuse_missing, refuse_taken
 from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import TrackingError, UnreachableError, UsageError
@@ -113,14 +114,16 @@ def _programs(airflow: str, port: int) -> dict[str, list[str]]:
 
 def _up(airflow: str, port: int) -> Outcome:
     found = _SERVER.running()
-    if found:
+    if found and not found.gone:
         text = f"Airflow is up already: {found.address}"
         return _answer("up", "running", text, address=found.address)
+    refuse_missing(airflow, "airflow-up")
+    if found:
+        return _mended(airflow, found)
     address = f"http://127.0.0.1:{port}"
     refuse_taken(
         port, "Stop that program, or choose another port: make airflow-up AIRFLOW_PORT=8081."
     )
-    refuse_missing(airflow, "airflow-up")
     home = _SERVER.folder.absolute()
     home.mkdir(exist_ok=True)
     environ = _environment(port, home)
@@ -129,6 +132,22 @@ def _up(airflow: str, port: int) -> Outcome:
         _programs(airflow, port), address, environ, lambda: not _sick(address), _READY_SECONDS
     )
     return _answer("up", "running", _shown(address), address=address)
+
+
+def _mended(airflow: str, found: Running) -> Outcome:
+    """Start those programs again that have ended; what the others do goes on."""
+    port = urlsplit(found.address).port or 0
+    environ = _environment(port, _SERVER.folder.absolute())
+    programs = _programs(airflow, port)
+    _SERVER.start(
+        programs, found.address, environ, lambda: not _sick(found.address), _READY_SECONDS
+    )
+    text = f"Airflow is up: {found.address}\n  {_had_ended(found)}, and runs again"
+    return _answer("up", "running", text, address=found.address)
+
+
+def _had_ended(found: Running) -> str:
+    return f"{' and '.join(found.gone)} had ended (.airflow/*.log)"
 
 
 def _migrate(airflow: str, environ: dict[str, str]) -> None:
@@ -225,9 +244,10 @@ def _status() -> Outcome:
         text = "Airflow is not running; make airflow-up starts it"
         return _answer("status", "stopped", text, UnreachableError.exit_code)
     about: dict[str, Any] = {"address": found.address, "memory_mb": found.memory_mb}
-    if sick := _sick(found.address):
+    if sick := [*found.gone] or _sick(found.address):
         parts = ", ".join(sick)
         text = f"Airflow runs at {found.address}, but not well: {parts}; see .airflow/*.log"
+        text += "\n  make airflow-up starts again what has ended" if found.gone else ""
         return _answer("status", "not answering", text, UnreachableError.exit_code, **about)
     what = f"{len(found.processes)} programs, {found.memory_mb} MB"
     return _answer("status", "running", f"Airflow is up: {found.address} ({what})", **about)

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.docker.machines import Cloud, cloud
 
 IMAGES = ("model", "api", "monitoring", "mlflow", "airflow")
 CANARY = "canary-7f3a9"
@@ -87,9 +89,28 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
+@contextmanager
+def stack_of_its_own(name: str, data: Path, variables: Mapping[str, str]) -> Iterator[Docker]:
+    """Give a stack that shares neither containers, volumes, ports nor files with another.
+
+    What it leaves is removed.
+    """
+    own = {"STACK": name, "DOCKER_DATA": str(data)}
+    ports = {f"{port}_PORT": free_port() for port in ("API", "MLFLOW", "AIRFLOW")}
+    found = Docker(data, {**variables, **own, **ports})
+    try:
+        yield found
+    finally:
+        found.make("docker-down")
+        volumes = output("docker", "volume", "ls", "--quiet", "--filter", f"name={name}_").split()
+        subprocess.run(
+            ["docker", "volume", "rm", "--force", *volumes], check=False, capture_output=True
+        )
+
+
 @pytest.fixture(scope="session")
 def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
-    """The engine, with all three images built."""
+    """The engine, with every image built, and a stack."""
     if os.environ.get("TEST_DOCKER") != "1":
         pytest.skip("make test-docker runs these")
     installed = shutil.which("docker") is not None
@@ -100,16 +121,16 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
         message = "no Docker engine answers"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     data = tmp_path_factory.mktemp("docker") / "data of containers"
-    stack = f"tutoria-test-{os.getpid()}"
-    found = Docker(data, {
-        "STACK": stack, "DOCKER_DATA": str(data), "IMAGE_TAG": "test", "API_PORT": free_port(),
-        "MLFLOW_PORT": free_port(), "AIRFLOW_PORT": free_port(), "AWS_SECRET_ACCESS_KEY": CANARY,
-    } | {f"{name.upper()}_IMAGE": f"tutoria-mlops-{name}:test" for name in IMAGES})  # fmt: skip
-    for name in IMAGES:
-        found.make(f"docker-{name}-build")
-    yield found
-    found.make("docker-down")
-    volumes = output("docker", "volume", "ls", "--quiet", "--filter", f"name={stack}").split()
-    subprocess.run(
-        ["docker", "volume", "rm", "--force", *volumes], check=False, capture_output=True
-    )
+    images = {f"{name.upper()}_IMAGE": f"tutoria-mlops-{name}:test" for name in IMAGES}
+    known = {"IMAGE_TAG": "test", "AWS_SECRET_ACCESS_KEY": CANARY, **images}
+    with stack_of_its_own(f"tutoria-test-{os.getpid()}", data, known) as found:
+        for name in IMAGES:
+            found.make(f"docker-{name}-build")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """What stands in for AWS, with nothing in it yet."""
+    with cloud(tmp_path_factory.mktemp("cloud")) as made:
+        yield made

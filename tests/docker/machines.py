@@ -14,7 +14,7 @@ import boto3
 import requests
 
 from tests.conftest import ROOT
-from tests.docker.conftest import free_port
+from tests.integration.processes import free_port
 
 CLOUD = ROOT / ".venv-cloud/bin/python"
 REGION = "us-east-1"
@@ -116,7 +116,7 @@ def cloud(folder: Path) -> Iterator[Cloud]:
         process = subprocess.Popen(
             [CLOUD, ROOT / "tests/docker/cloud.py"], cwd=folder, stdout=out, stderr=out,
             env=os.environ | {
-                "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": port, "SFN_WAIT_SCALE": "0.01",
+                "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SFN_WAIT_SCALE": "0.01",
                 "MINISTACK_REGION": REGION,
             },
         )  # fmt: skip

@@ -6,15 +6,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.conftest import ROOT
 from tests.docker.conftest import Docker, output
-from tests.integration.test_airflow import PROGRAM, airflow_environment, ending
+from tests.integration.airflow_runs import (
+    PROGRAM,
+    SIDE,
+    airflow_environment,
+    ending,
+    migrated,
+    needs_airflow,
+)
 
-SIDE = ROOT / "tests/integration/airflow_side.py"
-
-pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="no .venv-airflow")
+pytestmark = needs_airflow
 
 
 def week(docker: Docker, home: Path, day: str, *words: str, **more: str) -> dict[str, Any]:
@@ -36,10 +38,7 @@ def week(docker: Docker, home: Path, day: str, *words: str, **more: str) -> dict
 
 def test_a_week_in_containers(docker: Docker, tmp_path: Path) -> None:
     """Two weeks train two versions, a third one finds nothing new, a lost image is given up."""
-    subprocess.run(
-        [PROGRAM.with_name("airflow"), "db", "migrate"],
-        env=airflow_environment(tmp_path), check=True, capture_output=True,
-    )  # fmt: skip
+    migrated(tmp_path)
     docker.make(
         "docker-model-pipeline-ingest", "source=synthetic:1500@3",
         MLFLOW_TRACKING_URI="", REVIEWS_BATCHES="2", DOCKER_DATA=str(docker.data),

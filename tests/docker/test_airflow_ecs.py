@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ import pytest
 
 from tests.conftest import Workspace
 from tests.docker.conftest import Docker
-from tests.docker.machines import CLOUD, REGION, Cloud, cloud
-from tests.docker.test_airflow import SIDE
-from tests.integration.test_airflow import PROGRAM, airflow_environment, ending
+from tests.docker.machines import CLOUD, REGION, Cloud
+from tests.integration.airflow_runs import PROGRAM, SIDE, airflow_environment, ending, migrated
 
 pytestmark = pytest.mark.skipif(
     not (CLOUD.exists() and PROGRAM.exists()), reason="no .venv-cloud or no .venv-airflow"
@@ -22,19 +20,9 @@ pytestmark = pytest.mark.skipif(
 SETTINGS = {"MLFLOW_TRACKING_URI": "", "REVIEWS_BATCHES": "2"}
 
 
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with cloud(tmp_path_factory.mktemp("cloud")) as made:
-        yield made
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    subprocess.run(
-        [PROGRAM.with_name("airflow"), "db", "migrate"],
-        env=airflow_environment(tmp_path), check=True, capture_output=True,
-    )  # fmt: skip
-    return tmp_path
+    return migrated(tmp_path)
 
 
 def started(

@@ -8,16 +8,19 @@ from typing import Any
 import pytest
 import requests
 
-from tests.docker.conftest import Docker, output
+from tests.docker.conftest import Docker, output, stack_of_its_own
 
 
 @pytest.fixture(scope="module")
-def stack(docker: Docker) -> Iterator[Docker]:
-    docker.make("docker-airflow-up", REVIEWS_BATCHES="2")
-    docker.make("docker-model-pipeline-ingest", "source=synthetic:1500@3", REVIEWS_BATCHES="2")
-    yield docker
-    docker.make("docker-airflow-down")
-    docker.make("docker-down")
+def stack(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+    """Airflow beside MLflow and Postgres, and reviews in two batches."""
+    name = docker.variables["STACK"] + "-airflow"
+    data = tmp_path_factory.mktemp("airflow") / "data"
+    with stack_of_its_own(name, data, docker.variables) as found:
+        found.make("docker-airflow-up", REVIEWS_BATCHES="2")
+        found.make("docker-model-pipeline-ingest", "source=synthetic:1500@3", REVIEWS_BATCHES="2")
+        yield found
+        found.make("docker-airflow-down")
 
 
 def week(address: str, day: str) -> str:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.docker.conftest import CANARY, Docker, free_port, output
+from tests.docker.conftest import CANARY, Docker, free_port, output, stack_of_its_own
 
 SOURCE = "synthetic:6000@3"
 STEP_TARGETS = (
@@ -279,17 +279,10 @@ def _until_healthy(name: str) -> str:
 
 def test_the_demo(docker: Docker, tmp_path: Path) -> None:
     """The whole story begins with nothing and leaves nothing running."""
-    name, data = docker.variables["STACK"] + "-demo", str(tmp_path / "data")
-    own = {"STACK": name, "DOCKER_DATA": data, "API_PORT": free_port(), "MLFLOW_PORT": free_port()}
-    demo = Docker(tmp_path / "data", docker.variables | own)
-    try:
+    name, data = docker.variables["STACK"] + "-demo", tmp_path / "data"
+    with stack_of_its_own(name, data, docker.variables) as demo:
         done = demo.make("docker-demo", "source=synthetic:5000@7")
         left = output("docker", "ps", "--all", "--quiet", *_of(demo))
-    finally:
-        demo.make("docker-down")
-        subprocess.run(
-            ["docker", "volume", "rm", f"{name}_postgres", f"{name}_artifacts"], check=False
-        )
 
     assert "Promoted: version 1 is the champion" in done.stdout
     assert 2 == done.stdout.count('"label":')

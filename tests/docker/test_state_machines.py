@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -16,18 +15,12 @@ from src.orchestration.state_machine import state_machine
 from src.orchestration.workflow import WORKFLOWS
 from tests.conftest import Workspace
 from tests.docker.conftest import Docker
-from tests.docker.machines import CLOUD, Cloud, cloud, word
-from tests.integration.test_airflow import kept
+from tests.docker.machines import CLOUD, Cloud, word
+from tests.integration.airflow_runs import kept
 
 pytestmark = pytest.mark.skipif(not CLOUD.exists(), reason="no .venv-cloud")
 WEEKLY = WORKFLOWS["weekly_training"]
 WEEKS = {"2026-W02": "no", "2026-W03": "open", "2026-W04": "yes"}
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with cloud(tmp_path_factory.mktemp("cloud")) as made:
-        yield made
 
 
 FAULTY = "reviews-faulty:test"

@@ -1,5 +1,6 @@
 """Real services on loopback: an S3 API, a web server that can break off, MLflow's own server."""
 
+import json
 import os
 import subprocess
 import threading
@@ -8,11 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from tests.conftest import ROOT, Workspace
+from tests.integration.airflow_runs import PROGRAM, SIDE, Side, airflow_environment, migrated
 from tests.integration.api_process import Api, put_model, ready
 from tests.integration.lease_holder import SECONDS, Holder
 from tests.integration.processes import free_port, kill_family
@@ -26,6 +29,31 @@ def s3() -> Iterator[S3Server]:
     """The S3 API of moto, in this process, and what it was asked for."""
     with serving_s3() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with Airflow's database, brought up to date once."""
+    return migrated(tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture
+def side(airflow_home: Path, tmp_path: Path) -> Side:
+    """Run `airflow_side.py` and return its answer."""
+
+    def run(*words: str, **more: str) -> dict[str, Any]:
+        answer = tmp_path / "answer.json"
+        answer.unlink(missing_ok=True)
+        done = subprocess.run(
+            [PROGRAM, SIDE, answer, *words],
+            env=airflow_environment(airflow_home) | more, cwd=tmp_path,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert answer.exists(), done.stderr[-2000:] + done.stdout[-2000:]
+        found: dict[str, Any] = json.loads(answer.read_text())
+        return found | {"log": done.stdout}
+
+    return run
 
 
 @pytest.fixture(scope="session")

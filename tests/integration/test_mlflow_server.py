@@ -79,8 +79,11 @@ def test_a_process_id_that_now_belongs_to_somebody_else(tracked: Workspace) -> N
     state = Path(".mlflow/server.json")
     state.parent.mkdir()
     state.write_text(
-        json.dumps({"pid": os.getpid(), "created": 1.0, "address": "http://127.0.0.1:1"})
-    )
+        json.dumps({
+            "programs": {"server": {"pid": os.getpid(), "created": 1.0}},
+            "address": "http://127.0.0.1:1",
+        })
+    )  # fmt: skip
 
     assert "stopped" == tracked.ok("mlflow_server", "down")["state"]
 
