@@ -172,7 +172,7 @@ test-machines: .venv/.locked ## 20 rounds of two machines at once on one S3 buck
 
 .PHONY: test-docker
 test-docker: .venv/.locked .venv-api/.locked .venv-airflow/.locked .venv-cloud/.locked ## Build the images and run the tests that need a Docker engine (minutes)
-	@TEST_DOCKER=1 $(PY) -m pytest tests/docker $(PYTEST_ARGS)
+	@TEST_DOCKER=1 $(PY) -m pytest -n 2 --dist loadfile tests/docker $(PYTEST_ARGS)
 
 .PHONY: check
 check: .venv/.locked ## Lint, formatting, types, who imports whom; shell scripts and Dockerfiles too
