@@ -2,12 +2,14 @@
 
 import re
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
-from src.orchestration.state_machine import ASK, DEFINITIONS, EXIT_CODE, RUN_TASK
+from src.model import steps
+from src.orchestration.state_machine import ASK, EXIT_CODE, RUN_TASK
 from src.orchestration.workflow import ANSWER, FIRST_PAUSE, LOST, PAUSE_FACTOR, Meaning, Task
 
-IMAGES = {definition: image for image, definition in DEFINITIONS.items()}
+IMAGES = {"model": steps.MODEL_IMAGE, "monitoring": steps.MONITORING_IMAGE}
 _LINE = re.compile(
     r"python -m (?P<words>.+?)  # (?P<name>\w+): after (?P<after>.+), image (?P<image>[\w-]+), "
     r"(?P<minutes>\d+) min, (?P<memory>\d+) MB, (?P<cpus>[\d.]+) cpu, (?P<meanings>.+), "
@@ -55,15 +57,16 @@ def _meaning(word: str) -> Meaning:
     return found[word]
 
 
-def of_state_machine(machine: dict[str, Any]) -> list[Task]:
-    """Follow the states from the first one to the end."""
+def of_state_machine(machine: dict[str, Any], definitions: Mapping[str, Any]) -> list[Task]:
+    """Follow the states from the first one to the end; tasks have definitions by their names."""
     states = machine["States"]
     found: list[Task] = []
     before: tuple[str, ...] = ()
     name = states[machine["StartAt"]]["Next"]
     while name in states and states[name].get("Resource") == RUN_TASK:
         asks = states.get(f"ask_{name}")
-        found.append(_task(name, states, before, _asked_within(f"ask_{name}", asks)))
+        minutes = _asked_within(f"ask_{name}", asks)
+        found.append(_task(name, states, before, minutes, definitions[name]))
         before = (name,)
         following = states[name]["Next"]
         asked = [rule["Next"] for rule in states[f"{name}_ended"]["Choices"]]
@@ -91,10 +94,9 @@ def _asked_within(name: str, state: dict[str, Any] | None) -> int:
     return _minutes(state["TimeoutSeconds"])
 
 
-def then_of_state_machine(machine: dict[str, Any]) -> str:
-    """Return the workflow that is started at the end, or nothing."""
+def then_of_state_machine(machine: dict[str, Any], last: str) -> str:
+    """Return the workflow that is started after the last task, or nothing."""
     states = machine["States"]
-    last = of_state_machine(machine)[-1].name
     following = states[last]["Next"]
     if following == "done":
         return ""
@@ -109,7 +111,10 @@ def then_of_state_machine(machine: dict[str, Any]) -> str:
     return arn[1]
 
 
-def _task(name: str, states: dict[str, Any], before: tuple[str, ...], answer_minutes: int) -> Task:
+def _task(
+    name: str, states: dict[str, Any], before: tuple[str, ...], answer_minutes: int,
+    definition: dict[str, Any],
+) -> Task:  # fmt: skip
     state = states[name]
     assert ("Task", RUN_TASK, {"tries": 0}) == (state["Type"], state["Resource"], state["Assign"])
     late, failed = state["Catch"]
@@ -120,6 +125,10 @@ def _task(name: str, states: dict[str, Any], before: tuple[str, ...], answer_min
     arguments = state["Arguments"]
     (container,) = arguments["Overrides"]["ContainerOverrides"]
     module, words = _command(container["Command"])
+    assert f"${{task_definition.{name}}}" == arguments["TaskDefinition"]
+    assert [module] == definition["command"]
+    assert container["Cpu"] == definition["cpu"]
+    assert container["Memory"] <= definition["memory"] < container["Memory"] + 2048
     choice = states[failed["Next"]]
     assert ("Choice", "tell_stopped") == (choice["Type"], choice["Default"])
     retries, repeated = _repetition(name, choice, states)
@@ -135,7 +144,7 @@ def _task(name: str, states: dict[str, Any], before: tuple[str, ...], answer_min
         module=module,
         words=tuple(words),
         after=before,
-        image=IMAGES[arguments["TaskDefinition"]],
+        image=IMAGES[definition["image"]],
         meanings=tuple(sorted(meanings.items())),
         retries=retries,
         minutes=_minutes(state["TimeoutSeconds"]),

@@ -11,7 +11,7 @@ from ending import MlflowLink, finish
 
 _CONTAINER = "step"
 _LINES = 200
-_NEEDED = ("CLUSTER", "MODEL_TASK", "MONITORING_TASK", "SUBNETS", "SECURITY_GROUPS")
+_NEEDED = ("CLUSTER", "TASKS", "SUBNETS", "SECURITY_GROUPS")
 
 
 class EcsStepOperator(EcsRunTaskOperator):
@@ -19,8 +19,9 @@ class EcsStepOperator(EcsRunTaskOperator):
 
     A second try takes up the first one's task where that still runs, found by its `startedBy`.
     Where it had ended, a new one finds the work done. Names are taken from the environment:
-    WORKFLOW_ECS_CLUSTER, _MODEL_TASK, _MONITORING_TASK, _SUBNETS and _SECURITY_GROUPS (with commas
-    between them), and _LOG_GROUP and _LOG_PREFIX for the task's log; AWS_* are those of boto3.
+    WORKFLOW_ECS_CLUSTER, _TASKS (task definitions are called that, a dash and the step),
+    _SUBNETS and _SECURITY_GROUPS (with commas between them), and _LOG_GROUP and _LOG_PREFIX for the
+    task's log; AWS_* are those of boto3.
     """
 
     template_fields: Sequence[str] = ("words",)
@@ -39,7 +40,7 @@ class EcsStepOperator(EcsRunTaskOperator):
         group, prefix = _setting("LOG_GROUP"), _setting("LOG_PREFIX")
         super().__init__(
             cluster=_setting("CLUSTER"),
-            task_definition=_setting(_definition(step["image"])),
+            task_definition=f"{_setting('TASKS')}-{step['name']}",
             launch_type="FARGATE",
             overrides={},
             network_configuration={
@@ -88,10 +89,6 @@ def _require_settings() -> None:
     missing = [f"WORKFLOW_ECS_{name}" for name in _NEEDED if not _setting(name)]
     if missing:
         raise ValueError(f"WORKFLOW_RUNNER=ecs needs {' and '.join(missing)}.")
-
-
-def _definition(image: str) -> str:
-    return "MONITORING_TASK" if image.endswith("monitoring") else "MODEL_TASK"
 
 
 def _setting(name: str) -> str:

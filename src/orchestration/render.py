@@ -1,8 +1,9 @@
 """Render: the workflows, as Airflow's DAGs read them and as state machines of Step Functions.
 
-Both are files of this repository, written from the list of commands: airflow/dags/workflows.json
-and infra/state_machines/NAME.asl.json. With --check nothing is written; exit code 3 where a file
-is not what the list says.
+All are files of this repository, written from the list of commands: airflow/dags/workflows.json,
+infra/state_machines/NAME.asl.json, and what Terraform makes task definitions and roles of,
+infra/modules/jobs/jobs.json. With --check nothing is written; exit code 3 where a file is not what
+the list says.
 """
 
 import argparse
@@ -17,7 +18,8 @@ from src.model import command
 from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import DataError
-from src.orchestration.state_machine import fargate, state_machine
+from src.orchestration.jobs import fargate, jobs
+from src.orchestration.state_machine import state_machine
 from src.orchestration.workflow import (
     ANSWER,
     ASKED_RUN,
@@ -54,7 +56,10 @@ def rendered() -> dict[str, str]:
         "answer": ANSWER,
         "workflows": [_for_dags(one) for one in WORKFLOWS.values()],
     }
-    files = {"airflow/dags/workflows.json": for_dags}
+    files: dict[str, Any] = {
+        "airflow/dags/workflows.json": for_dags,
+        "infra/modules/jobs/jobs.json": jobs(),
+    }
     files |= {
         f"infra/state_machines/{name}.asl.json": state_machine(workflow)
         for name, workflow in WORKFLOWS.items()

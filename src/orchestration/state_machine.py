@@ -6,10 +6,9 @@ https://states-language.net, https://docs.aws.amazon.com/step-functions/latest/d
 """
 
 import json
-import math
 from typing import Any
 
-from src.model import steps
+from src.orchestration.jobs import fargate
 from src.orchestration.workflow import (
     ANSWER,
     ASKED_RUN,
@@ -27,12 +26,6 @@ RUN_TASK = "arn:aws:states:::ecs:runTask.sync"
 PUBLISH = "arn:aws:states:::sns:publish"
 ASK = "arn:aws:states:::sns:publish.waitForTaskToken"
 START_EXECUTION = "arn:aws:states:::states:startExecution"
-DEFINITIONS = {
-    steps.MODEL_IMAGE: "${model_task_definition}",
-    steps.MONITORING_IMAGE: "${monitoring_task_definition}",
-}
-"""The task definition of each image."""
-
 CONTAINER = "step"
 _ERROR = "$states.errorOutput"
 EXIT_CODE = (
@@ -179,11 +172,11 @@ def _arguments(task: Task) -> dict[str, Any]:
     whole, container = fargate(task)
     return {
         "Cluster": "${cluster}",
-        "TaskDefinition": DEFINITIONS[task.image],
+        "TaskDefinition": f"${{task_definition.{task.name}}}",
         "LaunchType": "FARGATE",
         "NetworkConfiguration": {
             "AwsvpcConfiguration": {
-                "Subnets": ["${subnet}"],
+                "Subnets": _q("$split('${subnets}', ',')"),
                 "SecurityGroups": ["${security_group}"],
                 "AssignPublicIp": "DISABLED",
             }
@@ -199,28 +192,6 @@ def _arguments(task: Task) -> dict[str, Any]:
             ],
         },
     }
-
-
-def fargate(task: Task) -> tuple[dict[str, str], dict[str, int]]:
-    """Return what a task of ECS asks for, and its container, as RunTask names it.
-
-    CPU is in units of 1/1024 processor, memory in MB.
-    """
-    cpu = int(1024 * task.cpus)
-    whole = {"cpu": str(cpu), "memory": str(_fargate_memory(cpu, task.memory_mb))}
-    return whole, {"cpu": cpu, "memory": task.memory_mb}
-
-
-def _fargate_memory(cpu: int, memory_mb: int) -> int:
-    """Return the least memory in MB that Fargate gives beside so many CPU units.
-
-    From two to eight GB a processor, in whole ones:
-    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
-
-    >>> _fargate_memory(1024, 1024), _fargate_memory(1024, 2500)
-    (2048, 3072)
-    """
-    return max(2 * cpu, 1024 * math.ceil(memory_mb / 1024))
 
 
 def _word(word: str) -> str:

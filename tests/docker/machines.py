@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import requests
 
+from src.orchestration.jobs import jobs
 from tests.conftest import ROOT
 from tests.integration.processes import free_port
 
@@ -34,11 +35,11 @@ class Cloud:
             aws_access_key_id="test", aws_secret_access_key="test",
         )  # fmt: skip
 
-    def define(self, image: str, data: Path, **environment: str) -> str:
+    def define(self, family: str, image: str, data: Path, **environment: str) -> str:
         """Register a task of one container, `step`, over `data`; return its ARN."""
         said = [{"name": name, "value": value} for name, value in environment.items()]
         answer = self.client("ecs").register_task_definition(
-            family=image.partition(":")[0].replace("/", "-").replace(".", "-"),
+            family=family,
             requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="1024", memory="2048",
             volumes=[{"name": "data", "host": {"sourcePath": str(data)}}],
             containerDefinitions=[{
@@ -50,10 +51,24 @@ class Cloud:
         arn: str = answer["taskDefinition"]["taskDefinitionArn"]
         return arn
 
-    def machine(self, name: str, definition: Mapping[str, Any], **names: str) -> str:
+    def define_all(
+        self, prefix: str, images: Mapping[str, str], data: Path, **environment: str
+    ) -> dict[str, str]:
+        """Register the task of every step, of the image of its kind; return what a machine needs.
+
+        Those are ARNs, by the names that stand for them in a template.
+        """
+        return {
+            f"task_definition.{name}": self.define(
+                f"{prefix}-{name}", images[job["image"]], data, **environment
+            )
+            for name, job in jobs().items()
+        }
+
+    def machine(self, name: str, definition: Mapping[str, Any], names: Mapping[str, str]) -> str:
         """Make a state machine of a rendered definition, its names filled in; return its ARN."""
         text = json.dumps(definition)
-        for hole, value in (self.names | names).items():
+        for hole, value in {**self.names, **names}.items():
             text = text.replace(f"${{{hole}}}", value)
         assert "${" not in text
         states = self.client("stepfunctions")
@@ -142,7 +157,7 @@ def _until_up(address: str, process: subprocess.Popen[bytes], log: Path) -> None
 
 
 def _furnished(address: str) -> Cloud:
-    made = Cloud(address, {"cluster": "reviews", "subnet": "subnet-1", "security_group": "sg-1"})
+    made = Cloud(address, {"cluster": "reviews", "subnets": "subnet-1", "security_group": "sg-1"})
     made.client("ecs").create_cluster(clusterName="reviews")
     for topic in ("alarm_topic", "approval_topic"):
         arn = made.client("sns").create_topic(Name=topic)["TopicArn"]

@@ -29,14 +29,13 @@ def started(
     aws: Cloud, docker: Docker, home: Path, data: Path, day: str, **more: str
 ) -> subprocess.Popen[str]:
     """Start a week of weekly_training whose steps are tasks of ECS."""
-    tasks = {
-        f"WORKFLOW_ECS_{name.upper()}_TASK": aws.define(docker.image(name), data, **SETTINGS)
-        for name in ("model", "monitoring")
-    }
+    images = {name: docker.image(name) for name in ("model", "monitoring")}
+    aws.define_all("week", images, data, **SETTINGS)
     return subprocess.Popen(
         [PROGRAM, SIDE, home / "answer.json", "run", "weekly_training", f"{day}T09:00:00+00:00"],
-        env=airflow_environment(home) | tasks | {
+        env=airflow_environment(home) | {
             "WORKFLOW_RUNNER": "ecs", "WORKFLOW_ECS_CLUSTER": "reviews",
+            "WORKFLOW_ECS_TASKS": "week",
             "WORKFLOW_ECS_SUBNETS": "subnet-1", "WORKFLOW_ECS_SECURITY_GROUPS": "sg-1",
             "WORKFLOW_ECS_POLL_SECONDS": "1", "AWS_ENDPOINT_URL": aws.address,
             "AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test",
@@ -96,8 +95,9 @@ def test_a_training_whose_scheduler_was_killed_is_made_once(
 
 def test_a_task_that_cannot_be_started_is_given_up(aws: Cloud, docker: Docker, home: Path) -> None:
     """No such image, and no AWS that answers: repeated, then told."""
-    nowhere = aws.define("nowhere.invalid/reviews:1", home)
-    lost = started(aws, docker, home, home, "2026-01-05", WORKFLOW_ECS_MODEL_TASK=nowhere)
+    nowhere = dict.fromkeys(("model", "monitoring"), "nowhere.invalid/reviews:1")
+    aws.define_all("nowhere", nowhere, home)
+    lost = started(aws, docker, home, home, "2026-01-05", WORKFLOW_ECS_TASKS="nowhere")
     missing = ended(lost, home)
     silent = started(aws, docker, home, home, "2026-01-12", AWS_ENDPOINT_URL="http://127.0.0.1:1")
 

@@ -57,13 +57,12 @@ def test_how_an_execution_ends(aws: Cloud, faulty: str, tmp_path: Path, fault: s
     behaviour, expected = FAULTS[fault]
     (tmp_path / "behaviour").write_text(f'case "$1" in *next_batch) {behaviour} ;; esac\n')
     image = faulty if behaviour else "nowhere.invalid/reviews:1"
-    task = aws.define(image, tmp_path)
+    images = dict.fromkeys(("model", "monitoring"), image)
     machine = copy.deepcopy(state_machine(WEEKLY))
     if fault == "too slow":
         machine["States"]["next_batch"]["TimeoutSeconds"] = 3
     arn = aws.machine(
-        f"fault-{list(FAULTS).index(fault)}", machine,
-        model_task_definition=task, monitoring_task_definition=task,
+        f"fault-{list(FAULTS).index(fault)}", machine, aws.define_all("fault", images, tmp_path)
     )  # fmt: skip
     ended = aws.ended(aws.start(arn, run="2026-W02"))
     told = aws.told("alarm_topic")
@@ -97,9 +96,8 @@ def test_a_value_that_fits_no_parameter_is_refused(
     aws: Cloud, faulty: str, tmp_path: Path, parameters: dict[str, str], said: str
 ) -> None:
     """Before any task begins."""
-    task = aws.define(faulty, tmp_path)
-    names = {"model_task_definition": task, "monitoring_task_definition": task}
-    arn = aws.machine(f"refuses-{'-'.join(parameters)}", state_machine(WEEKLY), **names)
+    names = aws.define_all("refuses", {"model": faulty, "monitoring": faulty}, tmp_path)
+    arn = aws.machine(f"refuses-{'-'.join(parameters)}", state_machine(WEEKLY), names)
     ended = aws.ended(aws.start(arn, **parameters))
 
     assert ("FAILED", ["begin"]) == (ended["status"], ended["path"])
@@ -118,11 +116,9 @@ def shop(docker: Docker, folder: Path, **settings: str) -> Path:
 
 def week(aws: Cloud, docker: Docker, data: Path, run: str, **settings: str) -> dict[str, Any]:
     """Run a week of weekly_training as a state machine; a person answers as WEEKS says."""
-    names = {
-        f"{name}_task_definition": aws.define(docker.image(name), data, **settings)
-        for name in ("model", "monitoring")
-    }
-    arn = aws.machine(f"weekly-{token_hex(4)}", state_machine(WEEKLY), **names)
+    images = {name: docker.image(name) for name in ("model", "monitoring")}
+    names = aws.define_all("week", images, data, **settings)
+    arn = aws.machine(f"weekly-{token_hex(4)}", state_machine(WEEKLY), names)
     execution = aws.start(arn, run=run)
     if settings.get("REVIEWS_PROMOTE") == "approve":
         _answer(aws, execution, WEEKS[run])

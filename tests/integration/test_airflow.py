@@ -77,7 +77,7 @@ def test_an_unknown_runner_is_named(side: Side) -> None:
 
     assert "WORKFLOW_RUNNER=k8s is no runner. Known are local, docker and ecs." in str(said)
     unset = side("graph", WORKFLOW_RUNNER="ecs", WORKFLOW_ECS_CLUSTER="reviews")
-    assert "WORKFLOW_RUNNER=ecs needs WORKFLOW_ECS_MODEL_TASK and" in str(unset)
+    assert "WORKFLOW_RUNNER=ecs needs WORKFLOW_ECS_TASKS and" in str(unset)
 
 
 def test_mlflow_that_is_down_is_an_alarm(side: Side, workspace: Workspace, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from src.orchestration.state_machine import fargate
+from src.orchestration.jobs import fargate, jobs
 from src.orchestration.workflow import WORKFLOWS, Task
 from tests.integration.airflow_runs import DAY, Side, ending, needs_airflow
 
@@ -28,18 +28,19 @@ def test_a_week_is_asked_of_ecs(side: Side, s3_address: str) -> None:
     group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
     tasks = {
         name: ecs.register_task_definition(
-            family=name, requiresCompatibilities=["FARGATE"], networkMode="awsvpc",
-            cpu="1024", memory="2048",
-            containerDefinitions=[{"name": "step", "image": name, "cpu": 1024, "memory": 2048}],
+            family=f"reviews-{name}", requiresCompatibilities=["FARGATE"], networkMode="awsvpc",
+            cpu=str(job["cpu"]), memory=str(job["memory"]),
+            containerDefinitions=[
+                {"name": "step", "image": job["image"], "cpu": 256, "memory": 512}
+            ],
         )["taskDefinition"]["taskDefinitionArn"]
-        for name in ("model", "monitoring")
+        for name, job in jobs().items()
     }  # fmt: skip
     said = side(
         "run", "weekly_training", DAY,
         WORKFLOW_RUNNER="ecs", WORKFLOW_ECS_CLUSTER="reviews", WORKFLOW_ECS_POLL_SECONDS="1",
         WORKFLOW_ECS_SUBNETS=subnet, WORKFLOW_ECS_SECURITY_GROUPS=group,
-        **{f"WORKFLOW_ECS_{name.upper()}_TASK": arn for name, arn in tasks.items()},
-        AWS_ENDPOINT_URL=s3_address, **AWS,
+        WORKFLOW_ECS_TASKS="reviews", AWS_ENDPOINT_URL=s3_address, **AWS,
     )  # fmt: skip
     arns = ecs.list_tasks(cluster="reviews")["taskArns"]
     asked = ecs.describe_tasks(cluster="reviews", tasks=arns)["tasks"]
@@ -56,5 +57,4 @@ def _expected(task: Task, definitions: Mapping[str, str]) -> tuple[dict[str, Any
     whole, part = fargate(task)
     command = [task.module, *task.filled({"run": "2026-W02", "warm_start": ""})]
     container = {"name": "step", "command": command, **part}
-    arn = definitions["monitoring" if task.image.endswith("monitoring") else "model"]
-    return {**whole, "containerOverrides": [container]}, arn
+    return {**whole, "containerOverrides": [container]}, definitions[task.name]

@@ -12,6 +12,7 @@ import pytest
 
 from src.model import steps
 from src.orchestration import render
+from src.orchestration.jobs import FOLDERS, jobs, task_definitions
 from src.orchestration.local import Ended, Here, run_workflow
 from src.orchestration.run import task_line
 from src.orchestration.state_machine import state_machine
@@ -60,14 +61,25 @@ def made(*words: str) -> str:
     return done.stdout
 
 
+def test_each_task_has_its_folders() -> None:
+    """No more and no fewer tasks than workflows have; what Fargate gives holds what they take."""
+    found = {task.name: task for workflow in WORKFLOWS.values() for task in workflow.tasks}
+
+    assert set(found) == set(FOLDERS)
+    for name, job in jobs().items():
+        assert found[name].memory_mb <= job["memory"]
+        assert not set(job["reads"]) & set(job["writes"])
+
+
 def test_make_and_step_functions_have_the_same_graph() -> None:
     """Nodes, edges, command, repetitions, time, resources, and what exit codes mean."""
     shown = made("model-pipeline-weekly", *(f"{name}={value}" for name, value in SAID.items()))
 
     assert list(WEEKLY.tasks) == of_dry_run(shown, SHOWN)
     for workflow in WORKFLOWS.values():
-        assert list(workflow.tasks) == of_state_machine(state_machine(workflow))
-        assert workflow.then == then_of_state_machine(state_machine(workflow))
+        machine = state_machine(workflow)
+        assert list(workflow.tasks) == of_state_machine(machine, jobs())
+        assert workflow.then == then_of_state_machine(machine, workflow.tasks[-1].name)
     daily = made("monitoring-daily")
     assert list(WORKFLOWS["monitoring"].tasks) == of_dry_run(daily, SHOWN)
     assert "# then weekly_training, where all are done" in daily
@@ -98,7 +110,7 @@ def test_a_change_of_any_field_is_seen_in_what_step_functions_gets(field: str) -
         tasks = [*WEEKLY.tasks[:place], *WEEKLY.tasks[place + 1 :], other]
     machine = state_machine(replace(WEEKLY, tasks=tuple(tasks)))
 
-    assert list(WEEKLY.tasks) != of_state_machine(machine)
+    assert list(WEEKLY.tasks) != of_state_machine(machine, task_definitions(tasks))
 
 
 @pytest.mark.parametrize("field", [one.name for one in fields(Task)])
@@ -131,7 +143,7 @@ def test_a_change_of_any_value_of_a_task_is_seen() -> None:
             place = place[key]
         place[path[-1]] = _other(place[path[-1]])
         try:
-            seen = of_state_machine(changed) != list(WEEKLY.tasks)
+            seen = of_state_machine(changed, jobs()) != list(WEEKLY.tasks)
         except (AssertionError, KeyError, ValueError, TypeError):
             seen = True
         if not seen:

@@ -1,0 +1,80 @@
+"""What each task of a workflow reads and writes in S3: what its role may, and nothing else."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from urllib.parse import parse_qs
+
+import pytest
+
+from src.model import steps
+from src.orchestration.jobs import jobs
+from tests.conftest import Workspace
+from tests.integration.s3_server import Request, S3Server
+
+pytestmark = pytest.mark.slow
+PREFIX = "some/prefix/"
+WEEK = ("next_batch", "preprocess_batch", "preprocess_test", "train", "evaluate", "reference",
+        "promote")  # fmt: skip
+WORDS = {
+    "next_batch": ("--run={run}",),
+    "preprocess_batch": ("--batch=run:{run}",),
+    "train": ("--batches=run:{run}",),
+    "promote": ("--run={run}",),
+}
+UNUSED = {
+    ("preprocess_batch", "arrivals"): "only a batch that was added later lies there",
+    ("reference", "predictions"): "only with a window of days",
+}
+"""What a task may touch and does not in these weeks, with the reason."""
+
+
+@pytest.mark.usefixtures("tracked")
+def test_a_task_touches_its_folders_alone(on_s3: Workspace, s3: S3Server, bucket: str) -> None:
+    """Two weeks, an answer, a check: each request is in a folder of the task's, and each folder
+    is used.
+    """
+    on_s3.set(
+        REVIEWS_BATCHES="3", REVIEWS_PROMOTE="approve",
+        REVIEWS_LOG_DIR=f"s3://{bucket}/{PREFIX}predictions",
+    )  # fmt: skip
+    touched: dict[str, set[tuple[str, bool]]] = defaultdict(set)
+
+    def step(name: str, *words: str, code: int = 0) -> None:
+        s3.requests.clear()
+        result = on_s3.run(steps.COMMANDS[name].module, *words)
+        assert code == result.code, result.err
+        touched[name] |= set(folders(s3.requests))
+
+    def week(run: str, code: int) -> None:
+        for name in WEEK:
+            words = [word.format(run=run) for word in WORDS.get(name, ())]
+            step(name, *words, code=code if name == "promote" else 0)
+
+    step("ingest", "--source", "synthetic:1500@3")
+    step("validate")
+    step("split_batches")
+    week("2026-W02", steps.ASKS)
+    step("approve", "--run=2026-W02", "--answer=yes", "--by=Ana")
+    step("ingest", "--source", "synthetic:300@9", "--append", "yes")
+    step("check")
+    step("retrain", code=steps.SAID_NO)
+
+    for name, job in jobs().items():
+        used = {folder for folder, _ in touched[name]}
+        written = {folder for folder, writes in touched[name] if writes}
+        assert used <= {*job["reads"], *job["writes"]}, name
+        assert written <= set(job["writes"]), name
+        left = {(name, folder) for folder in {*job["reads"], *job["writes"]} - used}
+        assert left <= set(UNUSED), name
+
+
+def folders(requests: Iterable[Request]) -> Iterable[tuple[str, bool]]:
+    """Return the folder of each request, and whether it writes."""
+    for request in requests:
+        _, _, key = request.path.lstrip("/").partition("/")
+        asked = parse_qs(request.query, keep_blank_values=True)
+        if "delete" in asked:  # of many keys, which stand in its body
+            continue
+        place = key or asked["prefix"][0]
+        assert place.startswith(PREFIX), request
+        yield place.removeprefix(PREFIX).partition("/")[0], request.method not in {"GET", "HEAD"}
