@@ -352,6 +352,16 @@ airflow-status: .venv/.locked ## Say whether Airflow is up and well, and where
 airflow-backfill: .venv/.locked ## Make up for the Mondays from since= to until=, one after the other [YYYY-MM-DD]
 	@$(PY) -m src.orchestration.airflow_server backfill --since="$$since" --until="$$until"
 
+##@ AWS
+
+.PHONY: infra-fmt infra-validate infra-test
+infra-fmt: ## Lay out the files of infra/ as Terraform does
+	@terraform fmt -recursive infra
+infra-validate: .venv/.locked ## Are they valid, and do modules refuse what cannot be right? Asks nobody
+	@$(PY) -m pytest -n auto tests/infra/test_gate.py $(PYTEST_ARGS)
+infra-test: .venv/.locked ## The same, and what plans of dev, prod and bootstrap would make, against a stand-in for AWS (two minutes)
+	@$(PY) -m pytest -n auto --dist loadfile tests/infra $(PYTEST_ARGS)
+
 ##@ Monitoring
 
 .PHONY: monitoring-reference docker-monitoring-reference

@@ -59,6 +59,9 @@ class Outcome:
         return self.result.model_dump(mode="json")
 
 
+_TOLD = ("skipped", "rows", "model_version", "run_id", "decision", "drift", "harm")
+"""What the log says of an answer, where it has it."""
+
 _FIRST_PORT, _LAST_PORT, _PORT_DIGITS = 1024, 65535, 5
 Run = Callable[[argparse.Namespace, Context], Outcome]
 
@@ -164,7 +167,7 @@ def spoken(name: str, run: Run, args: argparse.Namespace, context: Context) -> O
     outcome = run(args, context)
     about = {
         field: value
-        for field in ("skipped", "rows", "model_version", "run_id", "decision")
+        for field in _TOLD
         if isinstance(value := getattr(outcome.result, field, None), str | int)
     }
     seconds = round(time.perf_counter() - begun, 3)

@@ -1,9 +1,9 @@
 """Render: the workflows, as Airflow's DAGs read them and as state machines of Step Functions.
 
 All are files of this repository, written from the list of commands: airflow/dags/workflows.json,
-infra/state_machines/NAME.asl.json, and what Terraform makes task definitions and roles of,
-infra/modules/jobs/jobs.json. With --check nothing is written; exit code 3 where a file is not what
-the list says.
+infra/state_machines/NAME.asl.json, and what Terraform makes task definitions, roles and schedules
+of: infra/modules/jobs/jobs.json and infra/modules/orchestration/workflows.json. With --check
+nothing is written; exit code 3 where a file is not what the list says.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import DataError
 from src.orchestration.jobs import fargate, jobs
+from src.orchestration.schedules import schedules
 from src.orchestration.state_machine import state_machine
 from src.orchestration.workflow import (
     ANSWER,
@@ -59,6 +60,7 @@ def rendered() -> dict[str, str]:
     files: dict[str, Any] = {
         "airflow/dags/workflows.json": for_dags,
         "infra/modules/jobs/jobs.json": jobs(),
+        "infra/modules/orchestration/workflows.json": schedules(),
     }
     files |= {
         f"infra/state_machines/{name}.asl.json": state_machine(workflow)

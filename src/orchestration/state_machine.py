@@ -178,7 +178,7 @@ def _arguments(task: Task) -> dict[str, Any]:
             "AwsvpcConfiguration": {
                 "Subnets": _q("$split('${subnets}', ',')"),
                 "SecurityGroups": ["${security_group}"],
-                "AssignPublicIp": "DISABLED",
+                "AssignPublicIp": "${assign_public_ip}",
             }
         },
         "Overrides": {

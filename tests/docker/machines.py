@@ -157,7 +157,15 @@ def _until_up(address: str, process: subprocess.Popen[bytes], log: Path) -> None
 
 
 def _furnished(address: str) -> Cloud:
-    made = Cloud(address, {"cluster": "reviews", "subnets": "subnet-1", "security_group": "sg-1"})
+    made = Cloud(
+        address,
+        {
+            "cluster": "reviews",
+            "assign_public_ip": "DISABLED",
+            "subnets": "subnet-1",
+            "security_group": "sg-1",
+        },
+    )
     made.client("ecs").create_cluster(clusterName="reviews")
     for topic in ("alarm_topic", "approval_topic"):
         arn = made.client("sns").create_topic(Name=topic)["TopicArn"]

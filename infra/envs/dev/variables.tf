@@ -1,0 +1,70 @@
+variable "region" {
+  type        = string
+  description = "Region of AWS."
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region has to be one of AWS, such as us-east-1."
+  }
+}
+
+variable "images" {
+  type        = object({ model = string, monitoring = string, api = string, mlflow = string })
+  description = "Images by digest: REPOSITORY@sha256:…"
+}
+
+variable "repositories" {
+  type        = object({ model = string, monitoring = string, api = string, mlflow = string })
+  description = "ARNs of their repositories, which bootstrap has made."
+}
+
+variable "certificate_arn" {
+  type        = string
+  description = "Certificate of ACM for the name that the API is called by."
+}
+
+variable "allowed_ranges" {
+  type        = set(string)
+  description = "Who may ask the API."
+  default     = ["0.0.0.0/0"]
+}
+
+variable "settings" {
+  type        = map(string)
+  description = "Settings of the API and of every step, REVIEWS_…"
+  default     = {}
+}
+
+variable "secrets" {
+  type        = map(map(string))
+  description = "Secrets of single steps: step -> variable -> ARN, as for Kaggle's login."
+  default     = {}
+}
+
+variable "schedules" {
+  type        = bool
+  description = "Whether workflows start by themselves."
+  default     = true
+}
+
+variable "told" {
+  type        = set(string)
+  description = "Mail addresses of who is told of alarms and asked for approvals."
+  default     = []
+}
+
+variable "wait_until_steady" {
+  type        = bool
+  description = "Whether apply waits until services run, so that a roll-back is seen."
+  default     = true
+}
+
+variable "boundary_arn" {
+  type        = string
+  description = "Policy that says what roles made here can do at most; bootstrap has made it."
+
+  validation {
+    condition     = can(regex("^arn:aws:iam::[0-9]{12}:policy/.+$", var.boundary_arn))
+    error_message = "boundary_arn has to be the ARN of a policy: the output of bootstrap."
+  }
+}

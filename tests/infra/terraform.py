@@ -1,0 +1,119 @@
+"""Terraform over a copy of infra/, asking what stands in for AWS or nobody."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT
+
+PROVIDER = "terraform-provider-aws_v5.*"
+_MIRRORS = ("/opt", "/usr/share/terraform", "/usr/local/share/terraform", "~/.terraform.d/plugins")
+_OVERRIDE = 'provider "aws" {\n  s3_use_path_style = true\n  max_retries       = 2\n}\n'
+Resource = Mapping[str, Any]
+
+
+def mirror() -> Path | None:
+    """Return the folder of providers on this machine, by the file that is needed of it."""
+    for place in _MIRRORS:
+        folder = Path(place).expanduser()
+        found = next(folder.rglob(PROVIDER), None) if folder.is_dir() else None
+        if found:
+            return found.parents[5]  # below it: host, owner, provider, version, system
+    return None
+
+
+@dataclass
+class Terraform:
+    """Runs it in folders of a copy; each is set up once."""
+
+    infra: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    _ready: set[str] = field(default_factory=set)
+
+    def run(self, folder: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of it in a folder, and return how that ended."""
+        if folder not in self._ready:
+            (self.infra / folder / "backend.tf").unlink(missing_ok=True)
+            done = self._run(folder, "init", "-no-color", "-input=false")
+            assert 0 == done.returncode, done.stderr
+            self._ready.add(folder)
+        return self._run(folder, *words)
+
+    def _run(self, folder: str, *words: str) -> subprocess.CompletedProcess[str]:
+        not_ours = ("AWS_", "TF_")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
+        return subprocess.run(
+            ["terraform", *words], cwd=self.infra / folder, env=clean | self.variables,
+            capture_output=True, text=True, check=False, timeout=1800,
+        )  # fmt: skip
+
+    def plan(self, folder: str, variables: Mapping[str, Any]) -> "Plan":
+        """Plan a root folder, which has to succeed."""
+        done = self._planned(folder, variables)
+        assert 0 == done.returncode, done.stderr
+        shown = self.run(folder, "show", "-json", "p")
+        return Plan(json.loads(shown.stdout), done.stdout)
+
+    def refused(self, folder: str, variables: Mapping[str, Any]) -> str:
+        """Plan a root folder, which has to fail; return what it says."""
+        done = self._planned(folder, variables)
+        assert 0 != done.returncode, done.stdout
+        return done.stderr
+
+    def _planned(
+        self, folder: str, variables: Mapping[str, Any]
+    ) -> subprocess.CompletedProcess[str]:
+        (self.infra / folder / "zz_override.tf").write_text(_OVERRIDE, encoding="utf-8")
+        values = self.infra / folder / "values.json"
+        values.write_text(json.dumps(variables), encoding="utf-8")
+        words = ("-no-color", "-input=false", f"-var-file={values}", "-out=p")
+        return self.run(folder, "plan", *words)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be made."""
+
+    shown: Mapping[str, Any]
+    text: str
+
+    def resources(self, kind: str) -> dict[str, Resource]:
+        """Return the values of all resources of a kind, by address."""
+        root = self.shown["planned_values"]["root_module"]
+        return {one["address"]: one["values"] for one in _all(root) if one["type"] == kind}
+
+    def containers(self) -> dict[str, Resource]:
+        """Return the container of each task definition, by the definition's family."""
+        found = {}
+        for change in self.shown["resource_changes"]:
+            if change["type"] == "aws_ecs_task_definition":
+                after = change["change"]["after"]
+                if after.get("container_definitions"):
+                    (found[after["family"]],) = json.loads(after["container_definitions"])
+        return found
+
+
+def _all(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from module.get("resources", ())
+    for child in module.get("child_modules", ()):
+        yield from _all(child)
+
+
+def copied(folder: Path, providers: Path | None) -> Terraform:
+    """Copy infra/ into a folder, with settings that find providers on this machine."""
+    infra = folder / "infra"
+    shutil.copytree(
+        ROOT / "infra", infra, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*")
+    )
+    variables = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+    if providers:
+        settings = folder / "terraformrc"
+        mirrored = f'filesystem_mirror {{ path = "{providers}" }}'
+        settings.write_text(f"provider_installation {{\n  {mirrored}\n}}\n", encoding="utf-8")
+        variables["TF_CLI_CONFIG_FILE"] = str(settings)
+    return Terraform(infra, variables)

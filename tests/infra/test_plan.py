@@ -1,0 +1,290 @@
+"""What would be made, read from plans against moto: of both environments, and of bootstrap."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from src.orchestration.jobs import jobs
+from tests.infra.conftest import NUMBER
+from tests.infra.terraform import Plan, Terraform
+
+pytestmark = pytest.mark.slow
+IMAGES = ("model", "monitoring", "api", "mlflow")
+SECRET = f"arn:aws:secretsmanager:us-east-1:{NUMBER}:secret:kaggle-abcdef"
+VALUES: dict[str, Any] = {
+    "region": "us-east-1",
+    "boundary_arn": f"arn:aws:iam::{NUMBER}:policy/reviews-boundary",
+    "certificate_arn": f"arn:aws:acm:us-east-1:{NUMBER}:certificate/c",
+    "images": {name: f"r/{name}@sha256:{number:064d}" for number, name in enumerate(IMAGES)},
+    "repositories": {
+        name: f"arn:aws:ecr:us-east-1:{NUMBER}:repository/tutoria-mlops-{name}" for name in IMAGES
+    },
+    "secrets": {"ingest": {"KAGGLE_KEY": f"{SECRET}:key::"}},
+    "told": ["ana@example.com"],
+}
+GITHUB = {
+    "region": "us-east-1", "owner": "someone", "owner_id": "1001", "repository": "reviews",
+    "repository_id": "2002",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plans(aws: Terraform) -> Mapping[str, Plan]:
+    return {name: aws.plan(f"envs/{name}", VALUES) for name in ("dev", "prod")}
+
+
+@pytest.fixture(scope="module")
+def bootstrap(aws: Terraform) -> Plan:
+    return aws.plan("bootstrap", GITHUB)
+
+
+@pytest.fixture(params=["dev", "prod"])
+def plan(plans: Mapping[str, Plan], request: pytest.FixtureRequest) -> Plan:
+    return plans[request.param]
+
+
+def statements(policy: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(policy)["Statement"]
+    return found
+
+
+def listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def test_buckets_are_closed(plan: Plan) -> None:
+    """Private, encrypted, versioned, owned by the account, over TLS alone, and with an end."""
+    buckets = {one["bucket"] for one in plan.resources("aws_s3_bucket").values()}
+
+    assert {f"reviews-{place}-{NUMBER}-{what}" for place in ("dev", "prod")
+            for what in ("data", "artifacts", "logs")} >= buckets  # fmt: skip
+    assert 3 == len(buckets)
+    for one in plan.resources("aws_s3_bucket_public_access_block").values():
+        assert {one[name] for name in one if name.startswith(("block", "ignore", "restr"))} == {
+            True
+        }
+    for kind in ("public_access_block", "ownership_controls", "versioning", "policy",
+                 "lifecycle_configuration", "server_side_encryption_configuration"):  # fmt: skip
+        assert 3 == len(plan.resources(f"aws_s3_bucket_{kind}")), kind
+    for one in plan.resources("aws_s3_bucket_policy").values():
+        (deny, *_) = statements(one["policy"])
+        assert ("Deny", "s3:*") == (deny["Effect"], deny["Action"])
+        assert {"Bool": {"aws:SecureTransport": "false"}} == deny["Condition"]
+    for one in plan.resources("aws_s3_bucket_versioning").values():
+        assert "Enabled" == one["versioning_configuration"][0]["status"]
+
+
+def test_each_step_has_its_task_and_its_folders(plan: Plan) -> None:
+    """As the list of commands says: command, memory, processors, time, and what it touches."""
+    definitions = {one["family"]: one for one in plan.resources("aws_ecs_task_definition").values()}
+    roles = {
+        address.partition('["')[2].rstrip('"]'): one["policy"]
+        for address, one in plan.resources("aws_iam_role_policy").items()
+        if ".module.jobs.aws_iam_role_policy.task" in address
+    }
+    assert set(jobs()) == set(roles)
+    for name, job in jobs().items():
+        (family,) = [one for one in definitions if one.endswith(f"-{name}")]
+        one = definitions[family]
+        assert (str(job["cpu"]), str(job["memory"])) == (one["cpu"], one["memory"])
+        assert str(job["minutes"]) == one["tags"]["Minutes"]
+        sees, reads, *writes = statements(roles[name])
+        assert "s3:ListBucket" == sees["Action"]
+        assert "s3:GetObject" == reads["Action"]
+        assert {*job["reads"], *job["writes"]} == set(folders(reads))
+        assert [job["writes"]] * bool(job["writes"]) == [sorted(folders(one)) for one in writes]
+
+
+def folders(statement: Mapping[str, Any]) -> Iterator[str]:
+    for place in listed(statement["Resource"]):
+        assert place.startswith("arn:aws:s3:::reviews-"), place
+        bucket, prefix, folder, star = place.removeprefix("arn:aws:s3:::").split("/")
+        assert (bucket.endswith("-data"), prefix, star) == (True, "reviews", "*"), place
+        yield folder
+
+
+def test_nothing_is_open_but_the_door(plan: Plan) -> None:
+    """From outside only the API's load balancer can be reached, and there only TLS answers."""
+    rules = plan.resources("aws_vpc_security_group_ingress_rule")
+    world = {address: one for address, one in rules.items() if one["cidr_ipv4"] == "0.0.0.0/0"}
+
+    assert {80, 443} == {one["from_port"] for one in world.values()}
+    assert all(".module.api.aws_vpc_security_group_ingress_rule.world" in one for one in world)
+    (https,) = [one for one in plan.resources("aws_lb_listener").values() if one["port"] == 443]
+    assert ("HTTPS", True) == (https["protocol"], "TLS13" in https["ssl_policy"])
+    (_,) = [one for one in plan.resources("aws_lb").values() if not one["internal"]]
+    assert all(one["drop_invalid_header_fields"] for one in plan.resources("aws_lb").values())
+
+
+def test_services_are_rolled_out_with_care(plan: Plan) -> None:
+    """Broken deployments are taken back; health is asked where the programs tell it."""
+    services = plan.resources("aws_ecs_service")
+    assert 2 == len(services)
+    for one in services.values():
+        assert {"enable": True, "rollback": True} == one["deployment_circuit_breaker"][0]
+        assert one["health_check_grace_period_seconds"] >= 60
+        assert 100 == one["deployment_minimum_healthy_percent"]
+    (api,) = [one for one in services.values() if one["name"].endswith("-api")]
+    assert {"enable": True, "rollback": True} == {
+        name: api["alarms"][0][name] for name in ("enable", "rollback")
+    }
+    assert 2 == len(api["alarms"][0]["alarm_names"])
+    health = {one["name"].rpartition("-")[2]: one["health_check"][0]["path"]
+              for one in plan.resources("aws_lb_target_group").values()}  # fmt: skip
+    assert {"api": "/health/ready", "mlflow": "/health"} == health
+
+
+def test_no_password_is_in_a_plan(plan: Plan) -> None:
+    """Not in its text and not in its values: what is secret is written once, and never read."""
+    (database,) = plan.resources("aws_db_instance").values()
+
+    assert database.get("password") is None
+    assert database.get("password_wo") is None
+    assert (True, False) == (database["storage_encrypted"], database["publicly_accessible"])
+    for one in plan.resources("aws_secretsmanager_secret_version").values():
+        assert one.get("secret_string") is None
+        assert one.get("secret_string_wo") is None
+
+
+def test_every_alarm_tells_somebody(plan: Plan) -> None:
+    """An alarm without an action is none; on the names that the issue of a failure would have."""
+    alarms = plan.resources("aws_cloudwatch_metric_alarm")
+    names = {one["alarm_name"].split("-", 2)[2] for one in alarms.values()}
+
+    assert {
+        "api-errors", "api-latency", "drift", "harm", "no-champion", "mlflow", "database-storage",
+        "failed-weekly-training", "failed-ingest", "failed-monitoring", "no-week",
+    } == names  # fmt: skip
+    unknown = [change for change in plan.shown["resource_changes"]
+               if change["type"] == "aws_cloudwatch_metric_alarm"
+               and not change["change"]["after_unknown"].get("alarm_actions")]  # fmt: skip
+    assert [] == unknown, "each goes to the topic, whose ARN is not known yet"
+    (budget,) = plan.resources("aws_budgets_budget").values()
+    assert {"ACTUAL", "FORECASTED"} == {one["notification_type"] for one in budget["notification"]}
+
+
+def test_workflows_start_when_the_list_says(plan: Plan) -> None:
+    schedules = plan.resources("aws_scheduler_schedule")
+    found = {one["name"].split("-", 2)[2]: one for one in schedules.values()}
+
+    assert {"weekly_training": "cron(0 9 ? * MON *)", "monitoring": "cron(0 6 * * ? *)"} == {
+        name: one["schedule_expression"] for name, one in found.items()
+    }
+    assert {("UTC", "ENABLED")} == {
+        (one["schedule_expression_timezone"], one["state"]) for one in found.values()
+    }
+
+
+def test_what_differs_between_environments(plans: Mapping[str, Plan]) -> None:
+    """Prod cannot be deleted by mistake, has two of what may fail, and tasks without addresses."""
+    found = {}
+    for name, plan in plans.items():
+        (database,) = plan.resources("aws_db_instance").values()
+        found[name] = {
+            "protected": database["deletion_protection"],
+            "two databases": database["multi_az"],
+            "balancers protected": {
+                one["enable_deletion_protection"] for one in plan.resources("aws_lb").values()
+            },
+            "buckets may be emptied": {
+                one["force_destroy"] for one in plan.resources("aws_s3_bucket").values()
+            },
+            "addresses": {
+                one["network_configuration"][0]["assign_public_ip"]
+                for one in plan.resources("aws_ecs_service").values()
+            },
+            "firewall": len(plan.resources("aws_wafv2_web_acl")),
+            "nat": len(plan.resources("aws_nat_gateway")),
+            "endpoints": len(plan.resources("aws_vpc_endpoint")),
+            "least": {one["min_capacity"]
+                      for one in plan.resources("aws_appautoscaling_target").values()},
+        }  # fmt: skip
+
+    assert {
+        "protected": False, "two databases": False, "balancers protected": {False},
+        "buckets may be emptied": {True}, "addresses": {True}, "firewall": 0, "nat": 0,
+        "endpoints": 1, "least": {1},
+    } == found["dev"]  # fmt: skip
+    assert {
+        "protected": True, "two databases": True, "balancers protected": {True},
+        "buckets may be emptied": {False}, "addresses": {False}, "firewall": 1, "nat": 2,
+        "endpoints": 5, "least": {2},
+    } == found["prod"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("folder", "values", "said"),
+    [
+        ("envs/dev", {"region": "moon-1a"}, "region has to be one of AWS"),
+        ("envs/dev", {"images": VALUES["images"] | {"api": "r/api:1.0"}}, "named by digest"),
+        ("envs/dev", {"settings": {"KAGGLE_KEY": "0"}}, "secrets belong in `secrets`"),
+        ("envs/dev", {"secrets": {"ingest": {"KAGGLE_KEY": "0"}}}, "never values"),
+        ("envs/prod", {"api_least": 0}, "2 at least in prod"),
+        ("envs/prod", {"boundary_arn": ""}, "ARN of a policy"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(
+    aws: Terraform, folder: str, values: dict[str, Any], said: str
+) -> None:
+    """With a sentence, before anything is made."""
+    result = aws.refused(folder, VALUES | values)
+
+    assert said in " ".join(result.replace("│", "").split())
+
+
+def test_a_missing_variable_is_named(aws: Terraform) -> None:
+    left = {name: value for name, value in VALUES.items() if name != "certificate_arn"}
+
+    assert "No value for required variable" in aws.refused("envs/dev", left)
+
+
+def test_who_may_take_which_role(bootstrap: Plan) -> None:
+    """One subject each, in full, for AWS's audience; nobody has a wildcard."""
+    subject = "repo:someone@1001/reviews@2002"
+    found = {}
+    for one in bootstrap.resources("aws_iam_role").values():
+        (statement,) = statements(one["assume_role_policy"])
+        assert "sts:AssumeRoleWithWebIdentity" == statement["Action"]
+        assert {"StringEquals"} == set(statement["Condition"])
+        said = statement["Condition"]["StringEquals"]
+        issuer = "token.actions.githubusercontent.com"
+        assert {f"{issuer}:aud", f"{issuer}:sub"} == set(said)
+        assert "sts.amazonaws.com" == said[f"{issuer}:aud"]
+        found[one["name"]] = said[f"{issuer}:sub"]
+
+    assert {
+        "reviews-github-plan": f"{subject}:pull_request",
+        "reviews-github-images": f"{subject}:environment:images",
+        "reviews-github-apply-dev": f"{subject}:environment:dev",
+        "reviews-github-apply-prod": f"{subject}:environment:prod",
+    } == found
+
+
+def test_what_roles_of_github_may(bootstrap: Plan) -> None:
+    """Plans read no data and no secret; no role may do all; each applies to its own environment."""
+    policies = {one["name"]: statements(one["policy"])
+                for one in bootstrap.resources("aws_iam_role_policy").values()
+                if one.get("policy")}  # fmt: skip
+    plan = policies["plan"]
+    actions = [action for one in plan for action in listed(one["Action"])]
+    verbs = {action.partition(":")[2] for action in actions}
+
+    assert all(verb.startswith(("Describe", "Get", "List", "View", "Validate")) for verb in verbs)
+    assert "secretsmanager:GetSecretValue" not in actions
+    (state,) = [one for one in plan if "s3:GetObject" in listed(one["Action"])]
+    assert all(place.endswith("/terraform.tfstate") for place in listed(state["Resource"]))
+    for name, own in policies.items():
+        assert not any("*" in listed(one["Action"]) or "iam:*" in listed(one["Action"])
+                       for one in own), name  # fmt: skip
+    for place in ("dev", "prod"):
+        other = "prod" if place == "dev" else "dev"
+        text = json.dumps(policies[f"apply-{place}"])
+        assert f"reviews-{place}-*" in text
+        assert f"-{other}" not in text
+        (makes,) = [one for one in policies[f"apply-{place}"]
+                    if "iam:CreateRole" in listed(one["Action"])]  # fmt: skip
+        assert {"iam:PermissionsBoundary": f"arn:aws:iam::{NUMBER}:policy/reviews-boundary"} == (
+            makes["Condition"]["StringEquals"]
+        )
