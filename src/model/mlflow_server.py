@@ -13,7 +13,7 @@ from typing import Any, Literal
 import requests
 
 from src.model import command
-from src.model.background import Background, refuse_missing, refuse_taken
+from src.model.background import Background, Launch, refuse_missing, refuse_taken
 from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import UnreachableError
@@ -88,19 +88,17 @@ def _up(args: argparse.Namespace, settings: Settings) -> Outcome:
         head = f"MLflow is up already: {found.address}"
         return _answer("up", "running", f"{head}\n{text}", address=found.address, **links)
     address = f"http://127.0.0.1:{args.port}"
-    refuse_taken(
-        args.port, "Stop that program, or choose another port: make mlflow-up MLFLOW_PORT=5501."
-    )
+    hint = "Stop that program, or choose another port: make mlflow-up MLFLOW_PORT=5501."
+    if _SERVER.leftovers():
+        hint = "It may be what a killed server has left: make mlflow-down."
+    refuse_taken(args.port, hint)
     refuse_missing(args.mlflow, "mlflow-up")
     refuse_percent(Path(args.mlflow).absolute())
     with sqlite_lock(_store(settings), "tables", _READY_SECONDS):  # until the tables are there
-        (pid,) = _SERVER.start(
-            {"server": _command(args)},
-            address,
-            _environment(settings),
-            lambda: _healthy(address),
-            _READY_SECONDS,
-        )
+        launch = Launch({"server": _command(args)}, address, _environment(settings))
+        _SERVER.start(launch, lambda: _healthy(address), _READY_SECONDS)
+    found = _SERVER.running()
+    address, pid = (found.address, found.processes["server"].pid) if found else (address, None)
     text, links = _shown(address, settings)
     head = f"MLflow is up: {address}"
     return _answer("up", "running", f"{head}\n{text}", address=address, pid=pid, **links)
@@ -170,7 +168,7 @@ def _down() -> Outcome:
 
 def _status(settings: Settings) -> Outcome:
     found = _SERVER.running()
-    if found is None:
+    if found is None or "server" not in found.processes:
         text = "MLflow is not running; make mlflow-up starts it"
         return _answer("status", "stopped", text, UnreachableError.exit_code)
     address, pid, memory = found.address, found.processes["server"].pid, found.memory_mb

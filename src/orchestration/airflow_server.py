@@ -7,13 +7,14 @@ weeks from --since to --until, one after the other.
 """
 
 import argparse
+import hashlib
 import os
 import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 import requests
 
 from src.model import command
-from src.model.background import Background, Running, refuse_missing, refuse_taken
+from src.model.background import Background, Launch, Running, refuse_missing, refuse_taken
 from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import TrackingError, UnreachableError, UsageError
@@ -32,6 +33,7 @@ from src.orchestration.workflow import WORKFLOWS
 _SERVER = Background("Airflow", Path(".airflow"))
 _READY_SECONDS = 180.0
 State = Literal["running", "stopped", "not answering"]
+_FOR_TASKS = ("WORKFLOW_", "REVIEWS_", "MLFLOW_", "DOCKER_", "STACK", "IMAGE_TAG")
 _PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
@@ -121,33 +123,46 @@ def _up(airflow: str, port: int) -> Outcome:
     if found:
         return _mended(airflow, found)
     address = f"http://127.0.0.1:{port}"
-    refuse_taken(
-        port, "Stop that program, or choose another port: make airflow-up AIRFLOW_PORT=8081."
-    )
+    hint = "Stop that program, or choose another port: make airflow-up AIRFLOW_PORT=8081."
+    if _SERVER.leftovers():
+        hint = "It may be what killed programs have left: make airflow-down."
+    refuse_taken(port, hint)
     home = _SERVER.folder.absolute()
     home.mkdir(exist_ok=True)
     environ = _environment(port, home)
     _migrate(airflow, environ)
-    _SERVER.start(
-        _programs(airflow, port), address, environ, lambda: not _sick(address), _READY_SECONDS
-    )
+    since = datetime.now(UTC)
+    launch = Launch(_programs(airflow, port), address, environ, _settings())
+    _SERVER.start(launch, lambda: not _sick(address, since), _READY_SECONDS)
     return _answer("up", "running", _shown(address), address=address)
 
 
 def _mended(airflow: str, found: Running) -> Outcome:
     """Start those programs again that have ended; what the others do goes on."""
-    port = urlsplit(found.address).port or 0
-    environ = _environment(port, _SERVER.folder.absolute())
-    programs = _programs(airflow, port)
-    _SERVER.start(
-        programs, found.address, environ, lambda: not _sick(found.address), _READY_SECONDS
-    )
-    text = f"Airflow is up: {found.address}\n  {_had_ended(found)}, and runs again"
+    now = _settings()
+    other = sorted(name for name in {*now, *found.about} if now.get(name) != found.about.get(name))
+    if other:
+        msg = f"Airflow was started with another {' and '.join(other)}."
+        hint = "Set what was set then, or start all of it anew: make airflow-down airflow-up."
+        raise UsageError(msg, hint=hint)
+    port = urlsplit(found.address).port
+    if port is None:
+        msg = f"{_SERVER.state} has no port."
+        raise UsageError(msg, hint="Start all of it anew: make airflow-down airflow-up.")
+    environ, since = _environment(port, _SERVER.folder.absolute()), datetime.now(UTC)
+    launch = Launch(_programs(airflow, port), found.address, environ, now)
+    _SERVER.start(launch, lambda: not _sick(found.address, since), _READY_SECONDS)
+    text = f"Airflow is up: {found.address}\n  started again: {', '.join(found.gone)}"
     return _answer("up", "running", text, address=found.address)
 
 
-def _had_ended(found: Running) -> str:
-    return f"{' and '.join(found.gone)} had ended (.airflow/*.log)"
+def _settings() -> dict[str, str]:
+    """Return digests of what the environment says to tasks, by name: no value is kept."""
+    return {
+        name: hashlib.sha256(value.encode()).hexdigest()[:16]
+        for name, value in os.environ.items()
+        if name.startswith(_FOR_TASKS)
+    }
 
 
 def _migrate(airflow: str, environ: dict[str, str]) -> None:
@@ -216,13 +231,22 @@ def _secret(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _sick(address: str) -> list[str]:
-    """Return which parts are not healthy; `api-server` where nothing answers."""
+def _sick(address: str, since: datetime | None = None) -> list[str]:
+    """Return which parts are not healthy; `api-server` where nothing answers.
+
+    A part that was last heard of before `since` counts as not healthy, whatever is said of it.
+    """
     try:
         said = requests.get(f"{address}/api/v2/monitor/health", timeout=3).json()
-    except (requests.RequestException, ValueError):
+        return [part for part in _PARTS if not _is_well(said[part], part, since)]
+    except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError):
         return ["api-server"]
-    return [part for part in _PARTS if said.get(part, {}).get("status") != "healthy"]
+
+
+def _is_well(said: dict[str, Any], part: str, since: datetime | None) -> bool:
+    heard = said.get(f"latest_{part}_heartbeat")
+    late = since and heard and datetime.fromisoformat(heard) < since
+    return said["status"] == "healthy" and not late
 
 
 def _shown(address: str) -> str:
@@ -244,8 +268,8 @@ def _status() -> Outcome:
         text = "Airflow is not running; make airflow-up starts it"
         return _answer("status", "stopped", text, UnreachableError.exit_code)
     about: dict[str, Any] = {"address": found.address, "memory_mb": found.memory_mb}
-    if sick := [*found.gone] or _sick(found.address):
-        parts = ", ".join(sick)
+    if sick := [*found.gone, *_sick(found.address)]:
+        parts = ", ".join(dict.fromkeys(part.replace("_", "-") for part in sick))
         text = f"Airflow runs at {found.address}, but not well: {parts}; see .airflow/*.log"
         text += "\n  make airflow-up starts again what has ended" if found.gone else ""
         return _answer("status", "not answering", text, UnreachableError.exit_code, **about)

@@ -1,9 +1,11 @@
 """Weeks under Airflow: the same bytes as under make, also where a scheduler is killed."""
 
 import json
+import os
 import stat
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +99,18 @@ def test_three_weeks_at_once_under_the_scheduler(workspace: Workspace, tmp_path:
         links = requests.get(
             f"{place}/dagRuns/monday__2026-01-05/taskInstances/train/links", timeout=30
         ).json()
+        trained = requests.get(
+            f"{place}/dagRuns/monday__2026-01-12/taskInstances/train", timeout=30
+        ).json()
         asked_for = _asked_while_paused(f"{up['address']}/api/v2/dags")
     finally:
+        ours = _started()
         down = workspace.ok(*server, "down")
     again = workspace.run(*server, "status")
 
+    assert ("success", 1) == (trained["state"], trained["try_number"]), "it is not repeated"
+    assert len(ours) >= 4 + 2, "the four programs, and what the killed one has left"
+    assert [] == [one for one in ours if one.is_running() and one.status() != "zombie"]
     assert (5, True) == (ill.code, "not well: scheduler" in ill.out)
     assert ("running", up["address"]) == (mended["state"], mended["address"])
     assert ("running", up["address"]) == (status["state"], asked["address"])
@@ -157,6 +166,18 @@ def _kill_the_scheduler(train: str) -> None:
     scheduler = psutil.Process(state["programs"]["scheduler"]["pid"])
     scheduler.kill()
     scheduler.wait(20)
+
+
+def _started() -> list[psutil.Process]:
+    """Return the processes of the sessions that `up` began, of programs that were killed too."""
+    state = json.loads(Path(".airflow/server.json").read_text(encoding="utf-8"))
+    leaders = {one["pid"] for one in [*state["programs"].values(), *state["earlier"]]}
+    found = []
+    for process in psutil.process_iter():
+        with suppress(OSError):
+            if os.getsid(process.pid) in leaders:
+                found.append(process)
+    return found
 
 
 def _answer(task: str, answer: str) -> None:

@@ -1,6 +1,5 @@
 """make mlflow-up, mlflow-status, mlflow-down."""
 
-import json
 import socket
 import subprocess
 import sys
@@ -70,22 +69,6 @@ def test_a_port_that_is_taken(tracked: Workspace) -> None:
         result = tracked.run("mlflow_server", "up", "--port", str(taken.getsockname()[1]), *PROGRAM)
 
     assert (2, True) == (result.code, "is taken by another program" in result.err)
-
-
-def test_a_process_id_that_now_belongs_to_somebody_else(tracked: Workspace) -> None:
-    """A stale state file never makes us stop a process we did not start."""
-    import os
-
-    state = Path(".mlflow/server.json")
-    state.parent.mkdir()
-    state.write_text(
-        json.dumps({
-            "programs": {"server": {"pid": os.getpid(), "created": 1.0}},
-            "address": "http://127.0.0.1:1",
-        })
-    )  # fmt: skip
-
-    assert "stopped" == tracked.ok("mlflow_server", "down")["state"]
 
 
 def test_a_server_that_does_not_start(tracked: Workspace) -> None:
