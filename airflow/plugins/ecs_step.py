@@ -20,8 +20,8 @@ class EcsStepOperator(EcsRunTaskOperator):
     A second try takes up the first one's task where that still runs, found by its `startedBy`.
     Where it had ended, a new one finds the work done. Names are taken from the environment:
     WORKFLOW_ECS_CLUSTER, _TASKS (task definitions are called that, a dash and the step),
-    _SUBNETS and _SECURITY_GROUPS (with commas between them), and _LOG_GROUP and _LOG_PREFIX for the
-    task's log; AWS_* are those of boto3.
+    _SUBNETS and _SECURITY_GROUPS (with commas between them), _PUBLIC_IP (ENABLED in public
+    subnets), and _LOG_GROUP and _LOG_PREFIX for the task's log; AWS_* are those of boto3.
     """
 
     template_fields: Sequence[str] = ("words",)
@@ -47,7 +47,7 @@ class EcsStepOperator(EcsRunTaskOperator):
                 "awsvpcConfiguration": {
                     "subnets": _setting("SUBNETS").split(","),
                     "securityGroups": _setting("SECURITY_GROUPS").split(","),
-                    "assignPublicIp": "DISABLED",
+                    "assignPublicIp": _setting("PUBLIC_IP") or "DISABLED",
                 }
             },
             awslogs_group=group or None,

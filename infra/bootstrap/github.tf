@@ -4,8 +4,8 @@
 # repo:OWNER@OWNER_ID/REPOSITORY@REPOSITORY_ID:environment:NAME
 
 locals {
-  issuer   = "token.actions.githubusercontent.com"
-  boundary = "arn:aws:iam::${local.account}:policy/${var.name}-boundary"
+  issuer     = "token.actions.githubusercontent.com"
+  boundaries = { for environment in var.environments : environment => "arn:aws:iam::${local.account}:policy/${local.name}-boundary-${environment}" }
   repository = (
     var.subject_has_numbers
     ? "repo:${var.owner}@${var.owner_id}/${var.repository}@${var.repository_id}"
@@ -62,7 +62,7 @@ data "aws_iam_policy_document" "trust" {
 
 resource "aws_iam_role" "github" {
   for_each             = local.subjects
-  name                 = "${var.name}-github-${each.key}"
+  name                 = "${local.name}-github-${each.key}"
   description          = "For ${each.value}"
   assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
   max_session_duration = 3600

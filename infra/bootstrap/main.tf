@@ -1,14 +1,16 @@
 # What an account needs once, before any environment: where Terraform keeps its state, the repositories of images, and
-# roles that GitHub's workflows take without any key. Applied by a person; its own state is then moved into the bucket.
+# roles that GitHub's workflows take without any key. Applied by a person, who keeps its state: it holds nothing secret.
+# An account has one provider of GitHub's tokens; where there is one already, import it.
 
 data "aws_caller_identity" "here" {}
 
 data "aws_region" "here" {}
 
 locals {
+  name    = "reviews" # as environments begin, in infra/envs
   account = data.aws_caller_identity.here.account_id
   place   = "${data.aws_region.here.name}:${local.account}"
-  bucket  = "${var.name}-${local.account}-state"
+  bucket  = "${local.name}-${local.account}-state"
   state   = "arn:aws:s3:::${local.bucket}" # known before it is made, so that plans show policies
 }
 

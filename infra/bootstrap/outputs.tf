@@ -17,7 +17,7 @@ output "repository_urls" {
   value = module.registry.urls
 }
 
-output "boundary_arn" {
+output "boundary_arns" {
   description = "For the environments: what their roles can do at most."
-  value       = aws_iam_policy.boundary.arn
+  value       = { for environment, policy in aws_iam_policy.boundary : environment => policy.arn }
 }

@@ -1,5 +1,6 @@
-# What each role may. Plans read, and read no data and no secret; pushing pushes; applying may do what its environment is
-# made of, with roles of its environment alone, none of which may ever do more than the boundary.
+# What each role may. Plans look, and read no object and no secret but Terraform's state; pushing pushes; applying may do
+# what its environment is made of, but not to what is tagged as another's, with roles that can never do more than the
+# environment's boundary. Two accounts hold environments apart better than any policy.
 
 locals {
   reads = [
@@ -10,7 +11,7 @@ locals {
     "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
     "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "logs:Describe*", "logs:ListTagsForResource", "rds:Describe*",
     "rds:ListTagsForResource", "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
-    "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket", "scheduler:GetSchedule",
+    "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "scheduler:GetSchedule",
     "scheduler:ListTagsForResource", "secretsmanager:DescribeSecret", "secretsmanager:GetRandomPassword",
     "secretsmanager:GetResourcePolicy", "secretsmanager:ListSecretVersionIds", "sns:Get*", "sns:ListTagsForResource",
     "states:DescribeStateMachine", "states:ListStateMachineVersions", "states:ListTagsForResource",
@@ -20,7 +21,8 @@ locals {
   # Services that environments are made of. IAM and S3 are not among them: those rights are of one environment each.
   makes = [
     "application-autoscaling:*", "budgets:*", "cloudwatch:*", "ec2:*", "ecs:*", "elasticloadbalancing:*", "logs:*", "rds:*",
-    "scheduler:*", "sns:*", "states:*", "wafv2:*",
+    "scheduler:*", "sns:*", "states:CreateStateMachine", "states:DeleteStateMachine", "states:TagResource",
+    "states:UntagResource", "states:UpdateStateMachine", "wafv2:*",
   ]
 }
 
@@ -29,6 +31,12 @@ data "aws_iam_policy_document" "plan" {
     sid       = "SeeWhatThereIs"
     actions   = local.reads
     resources = ["*"] # it only looks
+  }
+
+  statement {
+    sid       = "SeeItsBuckets"
+    actions   = ["s3:ListBucket"]
+    resources = ["arn:aws:s3:::${local.name}-*"]
   }
 
   statement {
@@ -83,39 +91,70 @@ data "aws_iam_policy_document" "apply" {
   }
 
   statement {
+    sid       = "NothingOfOthers"
+    effect    = "Deny"
+    actions   = local.makes
+    resources = ["*"]
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [each.value]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "aws:ResourceTag/Environment"
+      values   = ["false"]
+    }
+  }
+
+  statement {
+    sid       = "SeeTheState"
+    actions   = ["s3:ListBucket"]
+    resources = [local.state]
+  }
+
+  statement {
+    sid       = "PrivateNamesOfEndpoints"
+    actions   = ["route53:AssociateVPCWithHostedZone", "route53:DisassociateVPCFromHostedZone"]
+    resources = ["*"] # zones of AWS's own
+  }
+
+  statement {
     sid       = "ItsBuckets"
     actions   = ["s3:*"]
-    resources = ["arn:aws:s3:::${var.name}-${each.value}-*"]
+    resources = ["arn:aws:s3:::${local.name}-${each.value}-*"]
   }
 
   statement {
     sid       = "ItsSecrets"
-    actions   = ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:PutSecretValue", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret"]
-    resources = ["arn:aws:secretsmanager:${local.place}:secret:${var.name}-${each.value}/*"]
+    actions   = ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret", "secretsmanager:UpdateSecretVersionStage"] # the provider reads what it has written
+    resources = ["arn:aws:secretsmanager:${local.place}:secret:${local.name}-${each.value}/*"]
   }
 
   statement {
     sid       = "MakeItsRolesWithinTheBoundary"
     actions   = ["iam:CreateRole", "iam:PutRolePermissionsBoundary"]
-    resources = ["arn:aws:iam::${local.account}:role/${var.name}-${each.value}-*"]
+    resources = ["arn:aws:iam::${local.account}:role/${local.name}-${each.value}-*"]
 
     condition {
       test     = "StringEquals"
       variable = "iam:PermissionsBoundary"
-      values   = [local.boundary]
+      values   = [local.boundaries[each.value]]
     }
   }
 
   statement {
     sid       = "ChangeItsRoles"
     actions   = ["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole"]
-    resources = ["arn:aws:iam::${local.account}:role/${var.name}-${each.value}-*"]
+    resources = ["arn:aws:iam::${local.account}:role/${local.name}-${each.value}-*"]
   }
 
   statement {
     sid       = "HandItsRolesToServices"
     actions   = ["iam:PassRole"]
-    resources = ["arn:aws:iam::${local.account}:role/${var.name}-${each.value}-*"]
+    resources = ["arn:aws:iam::${local.account}:role/${local.name}-${each.value}-*"]
 
     condition {
       test     = "StringEquals"
@@ -137,23 +176,44 @@ data "aws_iam_policy_document" "apply" {
   }
 }
 
-# What roles of environments can do at most, whatever their policies say: no roles, no users, no networks, no accounts.
+# What roles of an environment can do at most, whatever their policies say: what its tasks and workflows do, with what is
+# its own. No roles, no users, no networks; and never Terraform's state.
 data "aws_iam_policy_document" "boundary" {
+  for_each = var.environments
+
   statement {
-    sid = "AtMost"
+    sid = "OfTheAccount"
     actions = [
       "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
-      "ecs:DescribeTasks", "ecs:RunTask", "ecs:StopTask", "events:DescribeRule", "events:PutRule", "events:PutTargets",
-      "logs:*", "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:ListMultipartUploadParts",
-      "s3:PutObject", "secretsmanager:GetSecretValue", "sns:Publish", "states:StartExecution",
+      "events:DescribeRule", "events:PutRule", "events:PutTargets", "logs:CreateLogDelivery", "logs:DeleteLogDelivery",
+      "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
+      "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
     ]
     resources = ["*"]
   }
 
   statement {
+    sid = "OfTheEnvironment"
+    actions = [
+      "ecs:DescribeTasks", "ecs:RunTask", "ecs:StopTask", "ecs:TagResource", "logs:CreateLogStream", "logs:PutLogEvents",
+      "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:ListMultipartUploadParts",
+      "s3:PutObject", "secretsmanager:GetSecretValue", "sns:Publish", "states:StartExecution",
+    ]
+    resources = concat([
+      "arn:aws:ecs:${local.place}:task-definition/${local.name}-${each.value}-*",
+      "arn:aws:ecs:${local.place}:task/${local.name}-${each.value}/*",
+      "arn:aws:logs:${local.place}:log-group:/${local.name}-${each.value}/*",
+      "arn:aws:s3:::${local.name}-${each.value}-*",
+      "arn:aws:secretsmanager:${local.place}:secret:${local.name}-${each.value}/*",
+      "arn:aws:sns:${local.place}:${local.name}-${each.value}-*",
+      "arn:aws:states:${local.place}:stateMachine:${local.name}-${each.value}-*",
+    ], lookup(var.more_secrets, each.value, []))
+  }
+
+  statement {
     sid       = "HandRolesToTasks"
     actions   = ["iam:PassRole"]
-    resources = [for environment in var.environments : "arn:aws:iam::${local.account}:role/${var.name}-${environment}-*"]
+    resources = ["arn:aws:iam::${local.account}:role/${local.name}-${each.value}-*"]
 
     condition {
       test     = "StringEquals"
@@ -161,10 +221,18 @@ data "aws_iam_policy_document" "boundary" {
       values   = ["ecs-tasks.amazonaws.com"]
     }
   }
+
+  statement {
+    sid       = "NeverTheState"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [local.state, "${local.state}/*"]
+  }
 }
 
 resource "aws_iam_policy" "boundary" {
-  name        = reverse(split("/", local.boundary))[0]
-  description = "What roles of environments can do at most"
-  policy      = data.aws_iam_policy_document.boundary.json
+  for_each    = var.environments
+  name        = reverse(split("/", local.boundaries[each.value]))[0]
+  description = "What roles of ${each.value} can do at most"
+  policy      = data.aws_iam_policy_document.boundary[each.value].json
 }

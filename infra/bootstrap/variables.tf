@@ -8,17 +8,6 @@ variable "region" {
   }
 }
 
-variable "name" {
-  type        = string
-  description = "What everything begins with; environments are called that, a dash and their own name."
-  default     = "reviews"
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,16}[a-z0-9]$", var.name))
-    error_message = "name has to be of 3 to 18 small letters, digits and dashes, and begin with a letter."
-  }
-}
-
 variable "owner" {
   type        = string
   description = "Who the repository on GitHub belongs to."
@@ -73,7 +62,18 @@ variable "environments" {
   default     = ["dev", "prod"]
 
   validation {
-    condition     = alltrue([for one in var.environments : can(regex("^[a-z]{2,8}$", one))]) && !contains(var.environments, "images")
-    error_message = "environments have to be of 2 to 8 small letters, and none may be called images."
+    condition     = alltrue([for one in var.environments : can(regex("^[a-z]{2,8}$", one))]) && length(setintersection(var.environments, ["github", "images"])) == 0
+    error_message = "environments have to be of 2 to 8 small letters, and none may be called github or images: that is what other roles are called."
+  }
+}
+
+variable "more_secrets" {
+  type        = map(list(string))
+  description = "Secrets that an environment's tasks are given besides its own, as ARNs: environment -> list, as for Kaggle's login."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for arn in flatten(values(var.more_secrets)) : startswith(arn, "arn:aws:secretsmanager:")])
+    error_message = "more_secrets have to be ARNs of Secrets Manager."
   }
 }

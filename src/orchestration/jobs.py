@@ -12,6 +12,7 @@ from src.orchestration.workflow import WORKFLOWS, Task
 
 _REVIEWS = ("raw", "arrivals")  # what was ingested at first, and added since
 _LEASES = ".leases"
+_MOST = 8  # MB for a CPU unit
 
 
 class Folders(NamedTuple):
@@ -89,5 +90,11 @@ def _fargate_memory(cpu: int, memory_mb: int) -> int:
 
     >>> _fargate_memory(1024, 1024), _fargate_memory(1024, 2500)
     (2048, 3072)
+
+    Raises ValueError where so much memory is not given beside so few.
     """
-    return max(2 * cpu, 1024 * math.ceil(memory_mb / 1024))
+    memory = max(2 * cpu, 1024 * math.ceil(memory_mb / 1024))
+    if memory > _MOST * cpu:
+        msg = f"Fargate gives no {memory} MB beside {cpu} CPU units."
+        raise ValueError(msg)
+    return memory

@@ -28,7 +28,8 @@ def schedules() -> dict[str, dict[str, Any]]:
 def aws_cron(expression: str) -> str:
     """Return a cron expression of five fields as AWS writes it; nothing for nothing.
 
-    Raises ValueError where it names both a day of the month and one of the week.
+    Raises ValueError where it names both a day of the month and one of the week, or days of the
+    week by anything but numbers with commas between them.
 
     >>> aws_cron("0 9 * * 1"), aws_cron("0 6 * * *"), aws_cron("30 1 1 * *")
     ('cron(0 9 ? * MON *)', 'cron(0 6 * * ? *)', 'cron(30 1 1 * ? *)')

@@ -47,7 +47,7 @@ def test_a_week_in_containers(docker: Docker, tmp_path: Path) -> None:
     weeks = [week(docker, tmp_path, day) for day in days]
     lost = week(docker, tmp_path, "2026-01-26", MODEL_IMAGE="nowhere.invalid/reviews:1")
     late = week(docker, tmp_path, "2026-02-02", "minutes=0.01")
-    left = output("docker", "ps", "--quiet", "--filter", f"ancestor={docker.image('model')}")
+    left = output("docker", "ps", "--quiet", "--filter", f"volume={docker.data}")
     runs = sorted(path.name for path in (docker.data / "runs").glob("*.json"))
 
     assert ["done", "done", "skipped"] == [ending(one) for one in weeks], weeks[0]["log"][-3000:]

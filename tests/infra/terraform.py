@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 PROVIDER = "terraform-provider-aws_v5.*"
 _MIRRORS = ("/opt", "/usr/share/terraform", "/usr/local/share/terraform", "~/.terraform.d/plugins")
-_OVERRIDE = 'provider "aws" {\n  s3_use_path_style = true\n  max_retries       = 2\n}\n'
+_PROVIDER = 'provider "aws" {\n  s3_use_path_style = true\n  max_retries       = 2\n}\n'
 Resource = Mapping[str, Any]
 
 
@@ -68,7 +68,8 @@ class Terraform:
     def _planned(
         self, folder: str, variables: Mapping[str, Any]
     ) -> subprocess.CompletedProcess[str]:
-        (self.infra / folder / "zz_override.tf").write_text(_OVERRIDE, encoding="utf-8")
+        name = "zz_provider.tf" if folder.startswith("modules/") else "zz_override.tf"
+        (self.infra / folder / name).write_text(_PROVIDER, encoding="utf-8")
         values = self.infra / folder / "values.json"
         values.write_text(json.dumps(variables), encoding="utf-8")
         words = ("-no-color", "-input=false", f"-var-file={values}", "-out=p")
@@ -87,15 +88,24 @@ class Plan:
         root = self.shown["planned_values"]["root_module"]
         return {one["address"]: one["values"] for one in _all(root) if one["type"] == kind}
 
-    def containers(self) -> dict[str, Resource]:
+    def containers(self) -> dict[str, Any]:
         """Return the container of each task definition, by the definition's family."""
         found = {}
-        for change in self.shown["resource_changes"]:
-            if change["type"] == "aws_ecs_task_definition":
-                after = change["change"]["after"]
-                if after.get("container_definitions"):
-                    (found[after["family"]],) = json.loads(after["container_definitions"])
+        for one in self.resources("aws_ecs_task_definition").values():
+            (found[one["family"]],) = json.loads(one["container_definitions"])
         return found
+
+    def texts(self, name: str) -> Iterator[tuple[str, str]]:
+        """Give the address and the value of each resource that has a text of a name."""
+        for one in _all(self.shown["planned_values"]["root_module"]):
+            if isinstance(value := one.get("values", {}).get(name), str):
+                yield one["address"], value
+
+    def tags(self) -> Iterator[tuple[str, str]]:
+        """Give the address and the value of each tag."""
+        for one in _all(self.shown["planned_values"]["root_module"]):
+            for value in (one.get("values", {}).get("tags_all") or {}).values():
+                yield one["address"], value
 
 
 def _all(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

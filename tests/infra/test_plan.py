@@ -1,7 +1,9 @@
 """What would be made, read from plans against moto: of both environments, and of bootstrap."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
@@ -12,10 +14,11 @@ from tests.infra.terraform import Plan, Terraform
 
 pytestmark = pytest.mark.slow
 IMAGES = ("model", "monitoring", "api", "mlflow")
+SECRETS = r"PASSWORD$|SECRET|TOKEN|_KEY$"
 SECRET = f"arn:aws:secretsmanager:us-east-1:{NUMBER}:secret:kaggle-abcdef"
 VALUES: dict[str, Any] = {
     "region": "us-east-1",
-    "boundary_arn": f"arn:aws:iam::{NUMBER}:policy/reviews-boundary",
+    "boundary_arn": f"arn:aws:iam::{NUMBER}:policy/reviews-boundary-dev",
     "certificate_arn": f"arn:aws:acm:us-east-1:{NUMBER}:certificate/c",
     "images": {name: f"r/{name}@sha256:{number:064d}" for number, name in enumerate(IMAGES)},
     "repositories": {
@@ -105,16 +108,52 @@ def folders(statement: Mapping[str, Any]) -> Iterator[str]:
         yield folder
 
 
+def test_texts_are_of_letters_that_aws_takes(plan: Plan, bootstrap: Plan) -> None:
+    """Neither plans nor stand-ins for AWS refuse others; AWS does, when it makes them.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging-managing.html
+    """
+    described = {
+        address: text
+        for address, text in plan.texts("description")
+        if ".aws_security_group" in address or ".aws_vpc_security_group" in address
+    }
+    tags = [*plan.tags(), *bootstrap.tags()]
+
+    assert len(described) >= 20
+    assert len(tags) >= 100
+    for address, text in described.items():
+        assert re.fullmatch(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}", text), address
+    for address, text in tags:
+        assert re.fullmatch(r"[\w .:/=+\-@]{0,256}", text), (address, text)
+
+
 def test_nothing_is_open_but_the_door(plan: Plan) -> None:
     """From outside only the API's load balancer can be reached, and there only TLS answers."""
     rules = plan.resources("aws_vpc_security_group_ingress_rule")
-    world = {address: one for address, one in rules.items() if one["cidr_ipv4"] == "0.0.0.0/0"}
+    inside = IPv4Network("10.0.0.0/8")
+    world = {
+        address: one
+        for address, one in rules.items()
+        if one["cidr_ipv6"]
+        or (one["cidr_ipv4"] and not IPv4Network(one["cidr_ipv4"]).subnet_of(inside))
+    }
+    assert not any(one.get("ingress") for one in plan.resources("aws_security_group").values()), (
+        "rules are resources of their own"
+    )
 
     assert {80, 443} == {one["from_port"] for one in world.values()}
     assert all(".module.api.aws_vpc_security_group_ingress_rule.world" in one for one in world)
     (https,) = [one for one in plan.resources("aws_lb_listener").values() if one["port"] == 443]
     assert ("HTTPS", True) == (https["protocol"], "TLS13" in https["ssl_policy"])
-    (_,) = [one for one in plan.resources("aws_lb").values() if not one["internal"]]
+    (public,) = [one for one in plan.resources("aws_lb").values() if not one["internal"]]
+    assert public["name"].endswith("-api")
+    (http,) = [one for address, one in plan.resources("aws_lb_listener").items()
+               if address.endswith("module.api.aws_lb_listener.http")]  # fmt: skip
+    assert ("redirect", "HTTPS") == (
+        http["default_action"][0]["type"], http["default_action"][0]["redirect"][0]["protocol"]
+    )  # fmt: skip
     assert all(one["drop_invalid_header_fields"] for one in plan.resources("aws_lb").values())
 
 
@@ -137,25 +176,29 @@ def test_services_are_rolled_out_with_care(plan: Plan) -> None:
 
 
 def test_no_password_is_in_a_plan(plan: Plan) -> None:
-    """Not in its text and not in its values: what is secret is written once, and never read."""
+    """What makes one is never shown; what takes one takes it where nothing keeps it."""
     (database,) = plan.resources("aws_db_instance").values()
+    changes = {one["address"]: one["change"] for one in plan.shown["resource_changes"]}
+    (made,) = [change for address, change in changes.items()
+               if address.endswith('.aws_secretsmanager_secret_version.this["login"]')]  # fmt: skip
 
     assert database.get("password") is None
-    assert database.get("password_wo") is None
+    assert not re.search(r'"[A-Za-z0-9]{40}"', json.dumps(plan.shown)), "as long as passwords are"
+    assert "secret_string" not in made["after_unknown"] or not made["after"].get("secret_string")
+    assert database["password_wo_version"] == made["after"]["secret_string_wo_version"] == 1
     assert (True, False) == (database["storage_encrypted"], database["publicly_accessible"])
-    for one in plan.resources("aws_secretsmanager_secret_version").values():
-        assert one.get("secret_string") is None
-        assert one.get("secret_string_wo") is None
 
 
 def test_every_alarm_tells_somebody(plan: Plan) -> None:
-    """An alarm without an action is none; on the names that the issue of a failure would have."""
+    """An alarm without an action is none, and a topic that nobody hears is none."""
     alarms = plan.resources("aws_cloudwatch_metric_alarm")
     names = {one["alarm_name"].split("-", 2)[2] for one in alarms.values()}
+    (name,) = {one["alarm_name"].split("-", 2)[1] for one in alarms.values()}
 
     assert {
         "api-errors", "api-latency", "drift", "harm", "no-champion", "mlflow", "database-storage",
-        "failed-weekly-training", "failed-ingest", "failed-monitoring", "no-week",
+        "failed-weekly-training", "failed-ingest", "failed-monitoring", "not-started-target",
+        "not-started-invoca",
     } == names  # fmt: skip
     unknown = [change for change in plan.shown["resource_changes"]
                if change["type"] == "aws_cloudwatch_metric_alarm"
@@ -163,6 +206,10 @@ def test_every_alarm_tells_somebody(plan: Plan) -> None:
     assert [] == unknown, "each goes to the topic, whose ARN is not known yet"
     (budget,) = plan.resources("aws_budgets_budget").values()
     assert {"ACTUAL", "FORECASTED"} == {one["notification_type"] for one in budget["notification"]}
+    (told,) = budget["cost_filter"]
+    assert ("TagKeyValue", f"user:Environment${name}") == (told["name"], told["values"][0])
+    subscribed = plan.resources("aws_sns_topic_subscription").values()
+    assert ["ana@example.com"] * 2 == [one["endpoint"] for one in subscribed]
 
 
 def test_workflows_start_when_the_list_says(plan: Plan) -> None:
@@ -223,6 +270,8 @@ def test_what_differs_between_environments(plans: Mapping[str, Plan]) -> None:
         ("envs/dev", {"secrets": {"ingest": {"KAGGLE_KEY": "0"}}}, "never values"),
         ("envs/prod", {"api_least": 0}, "2 at least in prod"),
         ("envs/prod", {"boundary_arn": ""}, "ARN of a policy"),
+        ("envs/prod", {"told": []}, "one mail address at least in prod"),
+        ("envs/dev", {"allowed_ranges": ["::/0"]}, "ranges of IPv4"),
     ],
 )
 def test_what_cannot_be_right_is_refused(
@@ -263,28 +312,92 @@ def test_who_may_take_which_role(bootstrap: Plan) -> None:
 
 
 def test_what_roles_of_github_may(bootstrap: Plan) -> None:
-    """Plans read no data and no secret; no role may do all; each applies to its own environment."""
+    """Plans read no data and no secret; each applies to its own; none may do more than services."""
     policies = {one["name"]: statements(one["policy"])
                 for one in bootstrap.resources("aws_iam_role_policy").values()
                 if one.get("policy")}  # fmt: skip
+    assert {"plan", "apply-dev", "apply-prod"} == set(policies), "images: ARNs are not known yet"
     plan = policies["plan"]
     actions = [action for one in plan for action in listed(one["Action"])]
     verbs = {action.partition(":")[2] for action in actions}
 
     assert all(verb.startswith(("Describe", "Get", "List", "View", "Validate")) for verb in verbs)
-    assert "secretsmanager:GetSecretValue" not in actions
+    assert not {"secretsmanager:GetSecretValue", "s3:*", "s3:Get*"} & set(actions)
     (state,) = [one for one in plan if "s3:GetObject" in listed(one["Action"])]
     assert all(place.endswith("/terraform.tfstate") for place in listed(state["Resource"]))
     for name, own in policies.items():
-        assert not any("*" in listed(one["Action"]) or "iam:*" in listed(one["Action"])
-                       for one in own), name  # fmt: skip
-    for place in ("dev", "prod"):
-        other = "prod" if place == "dev" else "dev"
-        text = json.dumps(policies[f"apply-{place}"])
-        assert f"reviews-{place}-*" in text
-        assert f"-{other}" not in text
-        (makes,) = [one for one in policies[f"apply-{place}"]
-                    if "iam:CreateRole" in listed(one["Action"])]  # fmt: skip
-        assert {"iam:PermissionsBoundary": f"arn:aws:iam::{NUMBER}:policy/reviews-boundary"} == (
-            makes["Condition"]["StringEquals"]
-        )
+        assert not any({"*", "iam:*"} & set(listed(one["Action"])) for one in own), name
+
+
+@pytest.mark.parametrize(("place", "other"), [("dev", "prod"), ("prod", "dev")])
+def test_an_environment_is_its_own(bootstrap: Plan, place: str, other: str) -> None:
+    """What applies it may not touch another's, and makes roles that may not either."""
+    policies = bootstrap.resources("aws_iam_role_policy").values()
+    (own,) = [statements(one["policy"]) for one in policies if one["name"] == f"apply-{place}"]
+    boundaries = bootstrap.resources("aws_iam_policy").values()
+    name = f"reviews-boundary-{place}"
+    (boundary,) = [statements(one["policy"]) for one in boundaries if one["name"] == name]
+    by_name = {one["Sid"]: one for one in own}
+    denied = by_name["NothingOfOthers"]
+    makes = by_name["MakeItsRolesWithinTheBoundary"]
+
+    assert f"-{other}" not in json.dumps([own, boundary])
+    assert ("Deny", {"aws:ResourceTag/Environment": place}) == (
+        denied["Effect"], denied["Condition"]["StringNotEquals"]
+    )  # fmt: skip
+    assert set(listed(by_name["MakeAndChange"]["Action"])) == set(listed(denied["Action"]))
+    assert {
+        "iam:PermissionsBoundary": f"arn:aws:iam::{NUMBER}:policy/reviews-boundary-{place}"
+    } == makes["Condition"]["StringEquals"]
+    assert not any(action.startswith("iam:") and action != "iam:PassRole"
+                   for one in boundary for action in listed(one["Action"]))  # fmt: skip
+    (state,) = [one for one in boundary if one["Effect"] == "Deny"]
+    assert f"arn:aws:s3:::reviews-{NUMBER}-state/*" in listed(state["Resource"])
+
+
+JOBS: dict[str, Any] = {
+    "name": "reviews-dev", "data_bucket": "reviews-dev-data", "mlflow_uri": "http://mlflow.invalid",
+    "mlflow_secret_arn": f"arn:aws:secretsmanager:us-east-1:{NUMBER}:secret:reviews-dev/mlflow-abc",
+    "boundary_arn": VALUES["boundary_arn"], "images": {
+        name: VALUES["images"][name] for name in ("model", "monitoring")
+    }, "repository_arns": [VALUES["repositories"]["model"]], "secrets": VALUES["secrets"],
+}  # fmt: skip
+
+
+def test_containers_of_steps(aws: Terraform) -> None:
+    """By digest, as nobody's user, the module of the step, and no secret as plain text."""
+    containers = aws.plan("modules/jobs", JOBS).containers()
+
+    assert {f"reviews-dev-{name}" for name in jobs()} == set(containers)
+    for name, job in jobs().items():
+        one = containers[f"reviews-dev-{name}"]
+        assert (VALUES["images"][job["image"]], job["command"]) == (one["image"], one["command"])
+        assert ("step", "10001:10001") == (one["name"], one["user"])
+        said = {pair["name"]: pair["value"] for pair in one["environment"]}
+        assert not [variable for variable in said if re.search(SECRETS, variable)]
+        assert "s3://reviews-dev-data/reviews" == said["REVIEWS_DATA_DIR"]
+        secret = {pair["name"]: pair["valueFrom"] for pair in one["secrets"]}
+        assert all(arn.startswith("arn:aws:secretsmanager:") for arn in secret.values())
+        assert ("KAGGLE_KEY" in secret) == (name == "ingest")
+
+
+def test_the_container_of_the_api(aws: Terraform) -> None:
+    """On a read-only root with a place for what it caches, and no secret as plain text."""
+    common = {name: JOBS[name] for name in ("name", "data_bucket", "mlflow_uri", "boundary_arn",
+                                            "mlflow_secret_arn")}  # fmt: skip
+    plan = aws.plan("modules/api", common | {
+        "image": VALUES["images"]["api"], "repository_arn": VALUES["repositories"]["api"],
+        "certificate_arn": VALUES["certificate_arn"], "logs_bucket": "reviews-dev-logs",
+        "cluster_arn": f"arn:aws:ecs:us-east-1:{NUMBER}:cluster/reviews-dev", "vpc_id": "vpc-0",
+        "capacity_provider": "FARGATE", "public_subnets": ["subnet-0", "subnet-1"],
+        "task_subnets": ["subnet-2"], "tasks_have_addresses": False, "least": 1, "most": 2,
+        "balancer_ranges": ["10.20.0.0/16"], "deletion_protection": False,
+        "alarm_topic_arn": f"arn:aws:sns:us-east-1:{NUMBER}:reviews-dev-alarms",
+    })  # fmt: skip
+    (one,) = plan.containers().values()
+
+    assert (VALUES["images"]["api"], True) == (one["image"], one["readonlyRootFilesystem"])
+    assert "10001:10001" == one["user"]
+    assert ["/tmp"] == [place["containerPath"] for place in one["linuxParameters"]["tmpfs"]]
+    assert not [pair for pair in one["environment"] if re.search(SECRETS, pair["name"])]
+    assert 2 == len(one["secrets"])

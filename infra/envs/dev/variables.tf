@@ -68,3 +68,16 @@ variable "boundary_arn" {
     error_message = "boundary_arn has to be the ARN of a policy: the output of bootstrap."
   }
 }
+
+variable "password_version" {
+  type        = number
+  description = "Raise it to give MLflow and its database new passwords."
+  default     = 1
+}
+
+
+variable "has_champion" {
+  type        = bool
+  description = "Whether there is a model to serve. Until then the API is let live without being ready, and apply does not wait for it."
+  default     = true
+}

@@ -14,6 +14,8 @@ module "system" {
   images                  = var.images
   repositories            = var.repositories
   boundary_arn            = var.boundary_arn
+  password_version        = var.password_version
+  has_champion            = var.has_champion
   certificate_arn         = var.certificate_arn
   allowed_ranges          = var.allowed_ranges
   container_insights      = true

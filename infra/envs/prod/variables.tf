@@ -50,7 +50,11 @@ variable "schedules" {
 variable "told" {
   type        = set(string)
   description = "Mail addresses of who is told of alarms and asked for approvals."
-  default     = []
+
+  validation {
+    condition     = length(var.told) >= 1
+    error_message = "told has to have one mail address at least in prod: alarms and questions have to reach somebody."
+  }
 }
 
 variable "wait_until_steady" {
@@ -78,4 +82,17 @@ variable "boundary_arn" {
     condition     = can(regex("^arn:aws:iam::[0-9]{12}:policy/.+$", var.boundary_arn))
     error_message = "boundary_arn has to be the ARN of a policy: the output of bootstrap."
   }
+}
+
+variable "password_version" {
+  type        = number
+  description = "Raise it to give MLflow and its database new passwords."
+  default     = 1
+}
+
+
+variable "has_champion" {
+  type        = bool
+  description = "Whether there is a model to serve. Until then the API is let live without being ready, and apply does not wait for it."
+  default     = true
 }

@@ -5,6 +5,7 @@ resource "aws_lb" "this" {
   subnets                    = var.public_subnets
   security_groups            = [aws_security_group.this["balancer"].id]
   drop_invalid_header_fields = true
+  idle_timeout               = 25 # less than the API keeps a connection, or it would close one that is just asked on
   enable_deletion_protection = var.deletion_protection
 
   access_logs {
@@ -24,7 +25,7 @@ resource "aws_lb_target_group" "this" {
 
   health_check {
     path                = "/health/ready"
-    matcher             = "200"
+    matcher             = var.has_champion ? "200" : "200,503"
     interval            = 10
     timeout             = 5
     healthy_threshold   = 2
@@ -63,7 +64,7 @@ resource "aws_lb_listener" "http" {
 
 resource "aws_security_group" "this" {
   for_each = {
-    balancer = "The API's load balancer"
+    balancer = "Load balancer of the API"
     tasks    = "The API"
   }
   name        = "${var.name}-api-${each.key}"

@@ -4,10 +4,12 @@
 data "aws_region" "here" {}
 
 locals {
-  port = 8000
+  port  = 8000
+  waits = var.wait_until_steady && var.has_champion
   environment = merge(var.settings, {
     AWS_REGION                  = data.aws_region.here.name
     MLFLOW_TRACKING_URI         = var.mlflow_uri
+    PASSWORD_VERSION            = tostring(var.password_version) # a new one starts the tasks anew
     REVIEWS_API_CACHE_DIR       = "/tmp/cache"
     REVIEWS_API_TRUSTED_PROXIES = join(",", var.balancer_ranges)
     REVIEWS_LOG_DIR             = "s3://${var.data_bucket}/${var.prefix}/predictions"
@@ -35,6 +37,7 @@ resource "aws_ecs_task_definition" "this" {
   memory                   = var.memory
   execution_role_arn       = aws_iam_role.this["execution"].arn
   task_role_arn            = aws_iam_role.this["task"].arn
+  skip_destroy             = true # what is rolled back to has to be there
 
   container_definitions = jsonencode([{
     name                   = "api"
@@ -45,7 +48,7 @@ resource "aws_ecs_task_definition" "this" {
     user                   = "10001:10001"
     readonlyRootFilesystem = true
     stopTimeout            = 60
-    linuxParameters        = { tmpfs = [{ containerPath = "/tmp", size = 128, mountOptions = ["mode=1777"] }] }
+    linuxParameters        = { tmpfs = [{ containerPath = "/tmp", size = 128 }] }
     portMappings           = [{ containerPort = local.port, protocol = "tcp" }]
     environment            = [for name in sort(keys(local.environment)) : { name = name, value = local.environment[name] }]
     secrets                = [for name in sort(keys(local.secrets)) : { name = name, valueFrom = local.secrets[name] }]
@@ -69,7 +72,7 @@ resource "aws_ecs_service" "this" {
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
   health_check_grace_period_seconds  = 60
-  wait_for_steady_state              = var.wait_until_steady
+  wait_for_steady_state              = local.waits
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
 
@@ -103,6 +106,11 @@ resource "aws_ecs_service" "this" {
 
   lifecycle {
     ignore_changes = [desired_count] # scaled by itself
+
+    postcondition {
+      condition     = !local.waits || self.task_definition == aws_ecs_task_definition.this.arn
+      error_message = "The new version was taken back: its tasks did not become healthy, or an alarm went off."
+    }
   }
 
   depends_on = [aws_iam_role_policy.this, aws_lb_listener.https]

@@ -37,14 +37,8 @@ data "aws_iam_policy_document" "execution" {
 
 data "aws_iam_policy_document" "task" {
   statement {
-    sid       = "WriteThePredictionLog" # and count the parts that are there
-    actions   = ["s3:ListBucket"]
-    resources = ["arn:aws:s3:::${var.data_bucket}"]
-  }
-
-  statement {
-    sid       = "KeepThePredictionLog"
-    actions   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"]
+    sid       = "WriteThePredictionLog" # what is old goes by the bucket's life cycle
+    actions   = ["s3:AbortMultipartUpload", "s3:PutObject"]
     resources = ["arn:aws:s3:::${var.data_bucket}/${var.prefix}/predictions/*"]
   }
 }

@@ -79,8 +79,8 @@ variable "allowed_ranges" {
   default     = ["0.0.0.0/0"]
 
   validation {
-    condition     = alltrue([for range in var.allowed_ranges : can(cidrhost(range, 0))])
-    error_message = "allowed_ranges has to be of ranges such as 203.0.113.0/24."
+    condition     = alltrue([for range in var.allowed_ranges : can(cidrnetmask(range))])
+    error_message = "allowed_ranges has to be of ranges of IPv4, such as 203.0.113.0/24."
   }
 }
 
@@ -218,4 +218,17 @@ variable "wait_until_steady" {
 variable "boundary_arn" {
   type        = string
   description = "Policy that says what roles made here can do at most."
+}
+
+variable "password_version" {
+  type        = number
+  description = "Raise it to give MLflow and its database new passwords."
+  default     = 1
+}
+
+
+variable "has_champion" {
+  type        = bool
+  description = "Whether there is a model to serve. Until then the API is let live without being ready, and apply does not wait for it."
+  default     = true
 }

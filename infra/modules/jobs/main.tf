@@ -44,6 +44,7 @@ resource "aws_ecs_task_definition" "this" {
   memory                   = each.value.memory
   execution_role_arn       = aws_iam_role.execution.arn
   task_role_arn            = aws_iam_role.task[each.key].arn
+  skip_destroy             = true # a workflow that runs, and may wait for a person, goes on with those it began with
 
   container_definitions = jsonencode([{
     name        = "step"
@@ -61,7 +62,7 @@ resource "aws_ecs_task_definition" "this" {
       options = {
         awslogs-group         = aws_cloudwatch_log_group.this.name
         awslogs-region        = data.aws_region.here.name
-        awslogs-stream-prefix = each.key
+        awslogs-stream-prefix = "step"
       }
     }
   }])

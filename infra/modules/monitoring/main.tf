@@ -65,17 +65,17 @@ locals {
     }
   }
   missed = {
-    no-week = {
-      says      = "No weekly training has begun for seven days"
-      namespace = "AWS/States", metric = "ExecutionsStarted", dimensions = { StateMachineArn = var.state_machines["weekly_training"] }
-      statistic = "Sum", comparison = "LessThanThreshold", threshold = 1
-      period    = local.day, evaluations = 7, missing = "breaching" # seven days are the most that an alarm looks back
+    for metric in ["TargetErrorCount", "InvocationDroppedCount"] : "not-started-${lower(substr(metric, 0, 6))}" => {
+      says      = "A workflow was not started when it should have been"
+      namespace = "AWS/Scheduler", metric = metric, dimensions = { ScheduleGroup = "default" }
+      statistic = "Sum", comparison = "GreaterThanThreshold", threshold = 0
+      period    = 300, evaluations = 1, missing = "notBreaching"
     }
   }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each            = merge(local.alarms, local.failed, var.watch_schedules ? local.missed : {})
+  for_each            = merge(local.alarms, local.failed, local.missed)
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.says
   namespace           = each.value.namespace
@@ -100,7 +100,7 @@ resource "aws_budgets_budget" "this" {
 
   cost_filter {
     name   = "TagKeyValue"
-    values = ["user:Environment$${var.environment}"]
+    values = [join("$", ["user:Environment", var.environment])] # a tag that billing has to be told to count by
   }
 
   dynamic "notification" {

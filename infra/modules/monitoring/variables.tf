@@ -48,12 +48,6 @@ variable "state_machines" {
   description = "ARNs of the state machines by the names of their workflows."
 }
 
-variable "watch_schedules" {
-  type        = bool
-  description = "Whether it is an alarm that no week was begun."
-  default     = true
-}
-
 variable "dollars_a_month" {
   type        = number
   description = "What all of the environment may cost in a month, USD."

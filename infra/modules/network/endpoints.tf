@@ -11,7 +11,7 @@ resource "aws_vpc_endpoint" "s3" {
 resource "aws_security_group" "endpoints" {
   count       = length(var.endpoints) > 0 ? 1 : 0
   name        = "${var.name}-endpoints"
-  description = "HTTPS from inside of the network to AWS's services"
+  description = "HTTPS from inside of the network to services of AWS"
   vpc_id      = aws_vpc.this.id
 }
 

@@ -3,13 +3,18 @@
 
 data "aws_availability_zones" "here" {
   state = "available"
+
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"] # no Local Zones
+  }
 }
 
 data "aws_region" "here" {}
 
 locals {
   zones = slice(data.aws_availability_zones.here.names, 0, var.zones)
-  # /20 each: the first half of the range is public, the second private.
+  # A sixteenth of the range each: those of the first half are public, those of the second private.
   public  = { for number, zone in local.zones : zone => cidrsubnet(var.cidr, 4, number) }
   private = { for number, zone in local.zones : zone => cidrsubnet(var.cidr, 4, number + 8) }
 }

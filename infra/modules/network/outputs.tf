@@ -3,7 +3,8 @@ output "vpc_id" {
 }
 
 output "public_subnets" {
-  value = [for subnet in aws_subnet.public : subnet.id]
+  value      = [for subnet in aws_subnet.public : subnet.id]
+  depends_on = [aws_route.internet, aws_route_table_association.public]
 }
 
 output "private_subnets" {
@@ -12,6 +13,10 @@ output "private_subnets" {
 
 output "task_subnets" {
   value = [for subnet in var.private_tasks ? aws_subnet.private : aws_subnet.public : subnet.id]
+  depends_on = [
+    aws_route.internet, aws_route.nat, aws_route_table_association.private, aws_route_table_association.public,
+    aws_vpc_endpoint.service, aws_vpc_endpoint.s3,
+  ]
 }
 
 output "tasks_have_addresses" {

@@ -25,7 +25,7 @@ resource "aws_sfn_state_machine" "last" {
 
   logging_configuration {
     level                  = "ALL"
-    include_execution_data = true
+    include_execution_data = false # with them would be the tokens of approvals
     log_destination        = "${aws_cloudwatch_log_group.this.arn}:*"
   }
 
@@ -42,7 +42,7 @@ resource "aws_sfn_state_machine" "first" {
 
   logging_configuration {
     level                  = "ALL"
-    include_execution_data = true
+    include_execution_data = false # with them would be the tokens of approvals
     log_destination        = "${aws_cloudwatch_log_group.this.arn}:*"
   }
 

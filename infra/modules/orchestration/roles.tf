@@ -39,7 +39,7 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "RunItsTasks"
     actions   = ["ecs:RunTask"]
-    resources = [for task in each.value.tasks : var.task_definitions[task]]
+    resources = [for task in each.value.tasks : "${join(":", slice(split(":", var.task_definitions[task]), 0, 6))}:*"] # of any revision
 
     condition {
       test     = "ArnEquals"

@@ -4,8 +4,8 @@ data "aws_caller_identity" "here" {}
 
 locals {
   buckets = {
-    data      = { days = {}, description = "Reviews, batches, reports, the prediction log" }
-    artifacts = { days = {}, description = "Models and plots, through MLflow alone" }
+    data      = { days = { "${var.prefix}/predictions/" = var.prediction_days }, description = "Reviews and what is made of them" }
+    artifacts = { days = {}, description = "Models and plots of MLflow" }
     logs      = { days = { "" = var.log_days }, description = "Access logs of load balancers" }
   }
 }
@@ -125,17 +125,11 @@ data "aws_iam_policy_document" "this" {
     content {
       sid       = "LogsOfLoadBalancers"
       actions   = ["s3:PutObject"]
-      resources = ["arn:aws:s3:::${each.value}/balancers/*"]
+      resources = ["arn:aws:s3:::${each.value}/balancers/AWSLogs/${data.aws_caller_identity.here.account_id}/*"]
 
       principals {
         type        = "Service"
         identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com"]
-      }
-
-      condition {
-        test     = "StringEquals"
-        variable = "aws:SourceAccount"
-        values   = [data.aws_caller_identity.here.account_id]
       }
     }
   }

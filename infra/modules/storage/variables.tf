@@ -35,3 +35,20 @@ variable "replaced_days" {
     error_message = "replaced_days has to be 1 at least."
   }
 }
+
+variable "prefix" {
+  type        = string
+  description = "Where in the bucket the data are."
+  default     = "reviews"
+}
+
+variable "prediction_days" {
+  type        = number
+  description = "How long the prediction log is kept; monitoring wants its window of days, and labels may come late."
+  default     = 90
+
+  validation {
+    condition     = var.prediction_days >= 30
+    error_message = "prediction_days has to be 30 at least, or monitoring has nothing to compare."
+  }
+}

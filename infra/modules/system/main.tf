@@ -1,5 +1,12 @@
 # All of one environment. What differs between environments stands in envs/.
 
+locals {
+  prefix = "reviews" # in the bucket of data
+
+  # By way of the cluster's own list, so that services are made after it has one.
+  capacity_provider = one([for one in aws_ecs_cluster_capacity_providers.this.capacity_providers : one if one == var.capacity_provider])
+}
+
 resource "aws_ecs_cluster" "this" {
   name = var.name
 
@@ -26,18 +33,20 @@ module "network" {
 
 module "storage" {
   source         = "../storage"
+  prefix         = local.prefix
   name           = var.name
   may_be_emptied = !var.deletion_protection
 }
 
 module "tracking" {
   source               = "../tracking"
+  password_version     = var.password_version
   boundary_arn         = var.boundary_arn
   name                 = var.name
   image                = var.images.mlflow
   repository_arn       = var.repositories.mlflow
   cluster_arn          = aws_ecs_cluster.this.arn
-  capacity_provider    = var.capacity_provider
+  capacity_provider    = local.capacity_provider
   vpc_id               = module.network.vpc_id
   private_subnets      = module.network.private_subnets
   task_subnets         = module.network.task_subnets
@@ -49,18 +58,19 @@ module "tracking" {
   backup_days          = var.backup_days
   deletion_protection  = var.deletion_protection
   wait_until_steady    = var.wait_until_steady
-  depends_on           = [aws_ecs_cluster_capacity_providers.this]
 }
 
 module "api" {
   source                  = "../api"
+  password_version        = var.password_version
+  has_champion            = var.has_champion
   boundary_arn            = var.boundary_arn
   name                    = var.name
   image                   = var.images.api
   repository_arn          = var.repositories.api
   certificate_arn         = var.certificate_arn
   cluster_arn             = aws_ecs_cluster.this.arn
-  capacity_provider       = var.capacity_provider
+  capacity_provider       = local.capacity_provider
   vpc_id                  = module.network.vpc_id
   public_subnets          = module.network.public_subnets
   task_subnets            = module.network.task_subnets
@@ -68,6 +78,7 @@ module "api" {
   balancer_ranges         = [var.cidr]
   allowed_ranges          = var.allowed_ranges
   data_bucket             = module.storage.names.data
+  prefix                  = local.prefix
   logs_bucket             = module.storage.logs_ready
   mlflow_uri              = module.tracking.uri
   mlflow_secret_arn       = module.tracking.secret_arn
@@ -78,7 +89,6 @@ module "api" {
   requests_of_one_address = var.requests_of_one_address
   deletion_protection     = var.deletion_protection
   wait_until_steady       = var.wait_until_steady
-  depends_on              = [aws_ecs_cluster_capacity_providers.this]
 }
 
 module "jobs" {
@@ -88,6 +98,7 @@ module "jobs" {
   images            = { model = var.images.model, monitoring = var.images.monitoring }
   repository_arns   = [var.repositories.model, var.repositories.monitoring]
   data_bucket       = module.storage.names.data
+  prefix            = local.prefix
   mlflow_uri        = module.tracking.uri
   mlflow_secret_arn = module.tracking.secret_arn
   settings          = var.settings
@@ -121,6 +132,5 @@ module "monitoring" {
   mlflow_target_group = module.tracking.target_group_name
   database_id         = module.tracking.database_id
   state_machines      = module.orchestration.arns
-  watch_schedules     = var.schedules
   dollars_a_month     = var.dollars_a_month
 }

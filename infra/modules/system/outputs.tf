@@ -21,6 +21,8 @@ output "airflow" {
     WORKFLOW_ECS_TASKS           = var.name
     WORKFLOW_ECS_SUBNETS         = join(",", module.network.task_subnets)
     WORKFLOW_ECS_SECURITY_GROUPS = aws_security_group.jobs.id
+    WORKFLOW_ECS_PUBLIC_IP       = module.network.tasks_have_addresses ? "ENABLED" : "DISABLED"
     WORKFLOW_ECS_LOG_GROUP       = module.jobs.log_group
+    WORKFLOW_ECS_LOG_PREFIX      = "step"
   }
 }

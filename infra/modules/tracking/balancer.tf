@@ -46,9 +46,9 @@ resource "aws_lb_listener" "this" {
 # Who may talk to whom: clients -> balancer -> server -> database. Rules of clients are made by who has the clients.
 resource "aws_security_group" "this" {
   for_each = {
-    balancer = "MLflow's load balancer"
-    server   = "MLflow's server"
-    database = "MLflow's database"
+    balancer = "Load balancer of MLflow"
+    server   = "Server of MLflow"
+    database = "Database of MLflow"
   }
   name        = "${var.name}-mlflow-${each.key}"
   description = each.value

@@ -21,6 +21,7 @@ resource "aws_ecs_task_definition" "this" {
   memory                   = var.memory
   execution_role_arn       = aws_iam_role.this["execution"].arn
   task_role_arn            = aws_iam_role.this["task"].arn
+  skip_destroy             = true # what is rolled back to has to be there
 
   container_definitions = jsonencode([{
     name                   = "mlflow"
@@ -30,7 +31,7 @@ resource "aws_ecs_task_definition" "this" {
     memory                 = var.memory
     user                   = "10001:10001"
     readonlyRootFilesystem = true
-    linuxParameters        = { tmpfs = [{ containerPath = "/tmp", size = 256, mountOptions = ["mode=1777"] }] }
+    linuxParameters        = { tmpfs = [{ containerPath = "/tmp", size = 256 }] }
     portMappings           = [{ containerPort = local.port, protocol = "tcp" }]
 
     environment = [
@@ -42,7 +43,7 @@ resource "aws_ecs_task_definition" "this" {
     ]
 
     secrets = [
-      { name = "MLFLOW_ADMIN_PASSWORD", valueFrom = "${local.secret_arns.login}:password::" },
+      { name = "MLFLOW_AUTH_ADMIN_PASSWORD", valueFrom = "${local.secret_arns.login}:password::" },
       { name = "MLFLOW_ADMIN_USERNAME", valueFrom = "${local.secret_arns.login}:username::" },
       { name = "MLFLOW_FLASK_SERVER_SECRET_KEY", valueFrom = "${local.secret_arns.login}:key::" },
       { name = "PGPASSWORD", valueFrom = "${local.secret_arns.database}:password::" },
@@ -91,6 +92,13 @@ resource "aws_ecs_service" "this" {
     target_group_arn = aws_lb_target_group.this.arn
     container_name   = "mlflow"
     container_port   = local.port
+  }
+
+  lifecycle {
+    postcondition {
+      condition     = !var.wait_until_steady || self.task_definition == aws_ecs_task_definition.this.arn
+      error_message = "The new version was taken back: its tasks did not become healthy, or an alarm went off."
+    }
   }
 
   depends_on = [aws_iam_role_policy.this, aws_lb_listener.this, aws_secretsmanager_secret_version.this]

@@ -114,8 +114,8 @@ variable "cpu" {
 
 variable "memory" {
   type        = number
-  description = "MB."
-  default     = 1024
+  description = "MB, of which a quarter of a GB may be files that are on their way to S3."
+  default     = 2048
 }
 
 variable "log_days" {
