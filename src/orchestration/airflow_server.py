@@ -7,7 +7,7 @@ weeks from --since to --until, one after the other.
 """
 
 import argparse
-import hashlib
+import hmac
 import os
 import secrets
 import subprocess
@@ -157,9 +157,13 @@ def _mended(airflow: str, found: Running) -> Outcome:
 
 
 def _settings() -> dict[str, str]:
-    """Return digests of what the environment says to tasks, by name: no value is kept."""
+    """Return digests of what the environment says to tasks, by name.
+
+    They are keyed by the programs' secret, so that nobody else can try passwords on them.
+    """
+    key = _secret(_SERVER.folder / "secret").encode()
     return {
-        name: hashlib.sha256(value.encode()).hexdigest()[:16]
+        name: hmac.digest(key, value.encode("utf-8", "surrogateescape"), "sha256").hex()[:16]
         for name, value in os.environ.items()
         if name.startswith(_FOR_TASKS)
     }

@@ -93,6 +93,9 @@ def test_three_weeks_at_once_under_the_scheduler(workspace: Workspace, tmp_path:
             if day == "2026-01-12":
                 _kill_the_scheduler(f"{tasks}/train")
                 ill = workspace.run(*server, "status")
+                workspace.set(REVIEWS_PROMOTE="auto")
+                other = workspace.run(*server, "up")
+                workspace.set(REVIEWS_PROMOTE="approve")
                 mended = workspace.ok(*server, "up")
             _answer(f"{tasks}/ask_approve", answer)
         states = _until_ended(f"{place}/dagRuns", 4)  # and last Monday's, which finds nothing new
@@ -111,6 +114,7 @@ def test_three_weeks_at_once_under_the_scheduler(workspace: Workspace, tmp_path:
     assert ("success", 1) == (trained["state"], trained["try_number"]), "it is not repeated"
     assert len(ours) >= 4 + 2, "the four programs, and what the killed one has left"
     assert [] == [one for one in ours if one.is_running() and one.status() != "zombie"]
+    assert (2, True) == (other.code, "with another REVIEWS_PROMOTE" in other.err)
     assert (5, True) == (ill.code, "not well: scheduler" in ill.out)
     assert ("running", up["address"]) == (mended["state"], mended["address"])
     assert ("running", up["address"]) == (status["state"], asked["address"])
