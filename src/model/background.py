@@ -147,8 +147,9 @@ class Background:
     ) -> None:  # fmt: skip
         deadline = time.monotonic() + seconds
         while started:
+            is_ready = ready()  # asked first: what has ended by then has not started
             gone = next((name for name, one in started.items() if one.poll() is not None), None)
-            if gone is None and ready():
+            if gone is None and is_ready:
                 return
             if gone or time.monotonic() > deadline:
                 late = gone or next(iter(started))  # of several the first serves the others

@@ -155,15 +155,16 @@ def test_one_that_ends_at_once_takes_what_was_started_with_it(background: Backgr
     with pytest.raises(TrackingError, match="no such thing"):
         background.start(
             Launch({"one": SLEEPS, "three": HAS_A_CHILD, "two": FAILS}, "", os.environ),
-            lambda: not psutil.Process().children() or has_failed(background), 20,
+            lambda: has_ended(started(background, "two")), 20,
         )  # fmt: skip
 
     assert {"one": first} == living(background)
     assert [first] == [one for one in psutil.Process().children() if not has_ended(one)]
 
 
-def has_failed(background: Background) -> bool:
-    return "no such thing" in background.log("two").read_text()
+def started(background: Background, name: str) -> psutil.Process:
+    state = json.loads(background.state.read_text())
+    return psutil.Process(state["programs"][name]["pid"])
 
 
 def test_one_that_cannot_be_started_leaves_nothing(background: Background) -> None:
