@@ -277,7 +277,7 @@ def _status() -> Outcome:
         text = f"Airflow runs at {found.address}, but not well: {parts}; see .airflow/*.log"
         text += "\n  make airflow-up starts again what has ended" if found.gone else ""
         return _answer("status", "not answering", text, UnreachableError.exit_code, **about)
-    what = f"{len(found.processes)} programs, {found.memory_mb} MB"
+    what = f"{len(found.processes)} programs, {about['memory_mb']} MB"
     return _answer("status", "running", f"Airflow is up: {found.address} ({what})", **about)
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.docker.machines import Cloud, cloud
+from tests.integration import processes
 
 IMAGES = ("model", "api", "monitoring", "mlflow", "airflow")
 CANARY = "canary-7f3a9"
@@ -84,9 +84,8 @@ def output(*command: str) -> str:
 
 
 def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that nobody listens on, as make takes it."""
+    return str(processes.free_port())
 
 
 @contextmanager

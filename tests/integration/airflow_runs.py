@@ -16,11 +16,7 @@ PROGRAM = ROOT / ".venv-airflow/bin/python"
 SIDE = ROOT / "tests/integration/airflow_side.py"
 PERSON = "Anonymous"  # as Airflow calls whoever uses this machine
 DAY = "2026-01-05T09:00:00+00:00"  # a Monday, of 2026-W02
-WEEKS = {
-    "2026-W02": DAY,
-    "2026-W03": "2026-01-12T09:00:00+00:00",
-    "2026-W04": "2026-01-19T09:00:00+00:00",
-}
+WEEKS = ("2026-W02", "2026-W03", "2026-W04")
 Side = Callable[..., dict[str, Any]]
 needs_airflow = pytest.mark.skipif(
     not PROGRAM.exists(), reason="no .venv-airflow: make airflow-up makes it"
@@ -60,7 +56,7 @@ def ending(said: dict[str, Any]) -> str:
 
 
 def shop(workspace: Workspace, folder: Path) -> None:
-    """Make `folder` the data of all that follows: three batches, in no process of ours alone."""
+    """Make `folder` the data of all that follows, in other processes too: three batches."""
     workspace.set(
         REVIEWS_BATCHES="3", MLFLOW_TRACKING_URI="", PYTHONPATH=str(ROOT),
         REVIEWS_DATA_DIR=str(folder), REVIEWS_CACHE_DIR=str(folder / "cache"),
@@ -99,5 +95,5 @@ def kept(folder: Path, workspace: Workspace) -> dict[str, Any]:
         (one.number, {k: v for k, v in one.tags.items() if k != "train.cost"})
         for one in registry.versions()
     ]
-    aliases = {name: getattr(registry.by_alias(name), "number", None) for name in ("champion",)}
+    aliases = {"champion": getattr(registry.by_alias("champion"), "number", None)}
     return {"manifests": manifests, "versions": versions, "aliases": aliases}

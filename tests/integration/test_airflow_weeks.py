@@ -75,7 +75,7 @@ def test_three_weeks_at_once_under_the_scheduler(workspace: Workspace, tmp_path:
     """
     workspace.set(REVIEWS_PROMOTE="approve")
     answers = [answer for _, answer in ANSWERS.values()]
-    expected = by_make(workspace, tmp_path / "make", list(WEEKS), answers)
+    expected = by_make(workspace, tmp_path / "make", WEEKS, answers)
     shop(workspace, tmp_path / "backfill")
     program = str(PROGRAM.with_name("airflow"))
     server = ("src.orchestration.airflow_server", "--airflow", program)
