@@ -12,14 +12,14 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV UV_TARGE
 
 # What a caller may set. Each value reaches Python as it was typed: it is taken unexpanded, handed over in the
 # environment, and quoted by the shell, so quotes, dollars, semicolons and line breaks do no harm.
-USER_VARIABLES := source append run batch batches warm_start ignore_champion answer by trials model_version title message name since until window in out yes DATA DRIFT
+USER_VARIABLES := source append run batch batches warm_start ignore_champion answer by trials model_version title message name since until window in out yes env images url words pull_request DATA DRIFT
 said_ := $(foreach name_,$(USER_VARIABLES),$(if $(filter command,$(firstword $(origin $(name_)))),$(name_)))
 $(foreach variable_,$(USER_VARIABLES),$(eval override $(variable_) := $$(value $(variable_))))
 export $(USER_VARIABLES)
 
 # What else a caller may set, or a line of .env: see below, and `docs/model/docker.md`.
 SETTABLE := PYTHON MLFLOW_PORT AIRFLOW_PORT IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE AIRFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK \
-	DOCKER_DATA DOCKER_MEMORY API_PORT API_KEY
+	DOCKER_DATA DOCKER_MEMORY API_PORT API_KEY STATE_BUCKET REGISTRY
 ifneq ($(wildcard .env),)
 from_file_ = $(shell sed -n 's/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$(1)=//p' .env | tail -n 1 | tr -d "'\"\r")
 $(foreach name_,$(SETTABLE),$(if $(filter undefined,$(origin $(name_))),$(if $(call from_file_,$(name_)),\
@@ -42,7 +42,7 @@ BENCH_ARGS ?=
 
 # A name that nothing reads is a slip of the pen.
 given_ := $(foreach name_,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name_)))),$(name_)))
-known_ := $(USER_VARIABLES) $(SETTABLE) PY UV PYTEST_ARGS BENCH_ARGS ROUNDS WORKFLOW_RUNNER WORKFLOW_ALARM_URL WORKFLOW_PYTHON WORKFLOW_FOLDER WORKFLOW_MLFLOW_URL
+known_ := $(USER_VARIABLES) $(SETTABLE) PY UV PYTEST_ARGS BENCH_ARGS ROUNDS BUILDER SBOM INFRA_VALUES WORKFLOW_RUNNER WORKFLOW_ALARM_URL WORKFLOW_PYTHON WORKFLOW_FOLDER WORKFLOW_MLFLOW_URL
 unknown_ := $(firstword $(filter-out $(known_) REVIEWS_% MLFLOW_% AWS_% KAGGLE% TEST_% WORKFLOW_ECS_% MAKE% -%,$(given_)))
 ifneq ($(unknown_),)
 $(error $(unknown_)= is read by no target. $(shell $(PYTHON) tools/make_words.py unknown '$(unknown_)' $(known_)))
@@ -81,7 +81,11 @@ DOCKER_DATA ?= data/docker
 DOCKER_MEMORY ?= 4g
 # API_PORT: where the API listens on 127.0.0.1
 API_PORT ?= 8000
-export IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE AIRFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT AIRFLOW_PORT API_KEY
+# REGISTRY: where docker-push pushes images to: ACCOUNT.dkr.ecr.REGION.amazonaws.com
+REGISTRY ?=
+# STATE_BUCKET: bucket of Terraform's state, an output of infra/bootstrap
+STATE_BUCKET ?=
+export IMAGE_TAG MODEL_IMAGE API_IMAGE MONITORING_IMAGE MLFLOW_IMAGE AIRFLOW_IMAGE POSTGRES_IMAGE BASE_IMAGE STACK DOCKER_DATA DOCKER_MEMORY API_PORT MLFLOW_PORT AIRFLOW_PORT API_KEY REGISTRY STATE_BUCKET
 
 # make -n shows the tasks of a workflow too
 DRY = $(if $(findstring n,$(filter-out --%,$(firstword $(MAKEFLAGS)))),--dry-run)
@@ -128,6 +132,11 @@ SIZE = echo "$(@D) takes $$(du -sh $(@D) | cut -f 1) of disk" >&2
 .venv-cloud/.locked: requirements/cloud.txt | .venv/.locked
 	@echo 'Setting up .venv-cloud with what stands in for AWS in tests …' >&2; $(UV) venv -q --clear --python $(PY) .venv-cloud
 	@$(UV) pip sync -q --python .venv-cloud/bin/python --require-hashes $^
+	@touch $@
+
+.venv-audit/.locked: requirements/audit.txt | .venv/.locked
+	@echo 'Setting up .venv-audit …' >&2; $(UV) venv -q --clear --python $(PY) .venv-audit
+	@$(UV) pip sync -q --python .venv-audit/bin/python --require-hashes $^
 	@touch $@
 
 .venv-bench/.locked: requirements/model.txt requirements/api.txt requirements/bench.txt | .venv/.locked
@@ -179,8 +188,16 @@ check: .venv/.locked ## Lint, formatting, types, who imports whom; shell scripts
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache && $(PY) -m src.orchestration.render --check >/dev/null
-	@.venv/bin/shellcheck docker/*.sh
-	@.venv/bin/hadolint docker/*.Dockerfile
+	@.venv/bin/shellcheck docker/*.sh tools/*.sh && .venv/bin/hadolint docker/*.Dockerfile
+	@.venv/bin/zizmor --offline --quiet --persona=auditor .github/workflows
+
+.PHONY: audit
+audit: .venv-audit/.locked ## Which locked packages have known holes? Asks PyPI's list of advisories
+	@for lock in requirements/*.txt; do echo "$$lock" >&2; .venv-audit/bin/pip-audit --require-hashes --disable-pip --strict --progress-spinner=off \
+		-r "$$lock" || failed=1; done; exit $${failed:-0}
+
+.PHONY: ci-local
+ci-local: check test-all test-docker infra-cost ## What GitHub runs of a change, in order: an hour on two cores
 
 .PHONY: format
 format: .venv/.locked ## Format the code and mend what the linter can
@@ -218,7 +235,11 @@ lock: .venv/.locked ## Resolve the hash-pinned requirements anew from pyproject.
 	@$(UV_COMPILE) --extra setup --extra model --extra api --extra monitoring --extra dev --extra bench -o .venv/together.txt >/dev/null
 	@for role in setup model api monitoring dev bench; do $(UV_COMPILE) --generate-hashes -c .venv/together.txt --extra $$role \
 		-o requirements/$$role.txt >/dev/null; done
-	@for role in mlflow airflow evidently cloud; do $(UV_COMPILE) --generate-hashes --extra $$role -o requirements/$$role.txt >/dev/null; done
+	@for role in mlflow airflow evidently cloud audit; do $(UV_COMPILE) --generate-hashes --extra $$role -o requirements/$$role.txt >/dev/null; done
+
+.PHONY: lock-pull-request
+lock-pull-request: ## Propose what make lock has changed as a pull request; gh has to be logged in
+	@tools/lock_pull_request.sh
 
 .PHONY: docs
 docs: .venv/.locked ## Write the generated parts of docs/ anew: options, settings, targets
@@ -232,7 +253,7 @@ clean-data: ## Stop MLflow's server and Airflow, and delete all data, models, ru
 	@[ ! -f .airflow/server.json ] || { $(PY) -m src.orchestration.airflow_server down >/dev/null; echo 'Airflow is stopped.' >&2; }
 	@rm -rf data mlruns .mlflow .airflow {mlflow,demo}.db{,.*.lock} optuna.db; echo 'Deleted. An API that still runs goes on with the model it has loaded, and logs into the new data.' >&2
 clean: ## Remove environments and caches; data, mlflow.db and mlruns stay
-	@rm -rf .venv .venv-mlflow .venv-api .venv-airflow .venv-bench .venv-evidently .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
+	@rm -rf .venv .venv-mlflow .venv-api .venv-airflow .venv-bench .venv-evidently .venv-cloud .venv-audit .bench .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ MLflow
@@ -354,13 +375,37 @@ airflow-backfill: .venv/.locked ## Make up for the Mondays from since= to until=
 
 ##@ AWS
 
-.PHONY: infra-fmt infra-validate infra-test
+.PHONY: infra-fmt infra-validate infra-test infra-cost infra-plan infra-plan-comment infra-apply infra-destroy infra-deploy infra-smoke
 infra-fmt: ## Lay out the files of infra/ as Terraform does
 	@terraform fmt -recursive infra
 infra-validate: .venv/.locked ## Are they valid, and do modules refuse what cannot be right? Asks nobody
 	@$(PY) -m pytest -n auto tests/infra/test_gate.py $(PYTEST_ARGS)
-infra-test: .venv/.locked ## The same, and what plans of dev, prod and bootstrap would make, against a stand-in for AWS (two minutes)
+infra-test: .venv/.locked .venv-api/.locked ## The same, what plans would make, roll-outs and ways back, against a stand-in for AWS (three minutes)
 	@$(PY) -m pytest -n auto --dist loadfile tests/infra $(PYTEST_ARGS)
+infra-cost: .venv/.locked ## What AWS would ask for bootstrap, dev and prod in a month, or for env= alone; needs no account
+	@$(PY) -m tools.infra.cost --environment="$$env"
+
+IN_ACCOUNT = --environment="$$env" --bucket="$$STATE_BUCKET"
+infra-plan: .venv/.locked ## What would change in env=dev|prod of your account [STATE_BUCKET= images=FILE out=FILE words="-refresh=false"]
+	@$(PY) -m tools.infra.environment plan $(IN_ACCOUNT) --images="$$images" --out="$$out" -- $$words
+infra-plan-comment: .venv/.locked ## The same without refreshing, as a comment of pull_request= [env= STATE_BUCKET=]
+	@$(PY) -m tools.infra.environment plan $(IN_ACCOUNT) --out=data/plan.txt -- -refresh=false
+	@$(PY) -m tools.infra.comment --environment="$$env" --pull-request="$$pull_request" --plan=data/plan.txt
+infra-apply: .venv/.locked ## Make or change env=dev|prod in your account; asks first [STATE_BUCKET= images=FILE yes=1]
+	@$(PY) -m tools.infra.environment apply $(IN_ACCOUNT) --images="$$images" --yes="$$yes"
+infra-destroy: .venv/.locked ## Take env=dev|prod away from your account, with its data; asks first [STATE_BUCKET= yes=1]
+	@$(PY) -m tools.infra.environment destroy $(IN_ACCOUNT) --yes="$$yes"
+infra-deploy: .venv/.locked ## Roll images=FILE out to env=, ask the API at url=, and go back where it answers wrongly [STATE_BUCKET=]
+	@$(PY) -m tools.infra.deploy $(IN_ACCOUNT) --images="$$images" --address="$$url"
+infra-smoke: .venv/.locked ## Is the API at url= ready, and does it tell good from bad?
+	@$(PY) -m tools.infra.smoke --address="$$url"
+
+.PHONY: docker-push docker-attested
+docker-push: ## Build every image once with SBOM and provenance, push them to REGISTRY=, and write data/docker/images.json
+	@docker/push.sh
+docker-attested: .venv/.locked ## Do the images of images=FILE say what is in them, and how they were made? [REGISTRY=]
+	@docker/login.sh
+	@$(PY) -m tools.infra.attested --images="$$images"
 
 ##@ Monitoring
 

@@ -35,6 +35,15 @@ need_image() {
     fail 2 "$1 is for $image, and this engine runs $engine." "Build it here: make $2; or emulate: DOCKER_DEFAULT_PLATFORM=linux/$image."
 }
 
+# log_in REGISTRY: where it is one of ECR; others are logged in to by hand
+log_in() {
+  local region=${1#*.dkr.ecr.}
+  case $1 in *.dkr.ecr.*.amazonaws.com)
+    aws ecr get-login-password --region "${region%.amazonaws.com}" | docker login --username AWS --password-stdin "$1" >&2 ||
+      fail 5 "Nobody could be logged in to $1." "Log in to AWS first, as one who may use its repositories." ;;
+  esac
+}
+
 sha256() {
   if command -v sha256sum >/dev/null; then sha256sum <"$1"; else shasum -a 256 <"$1"; fi | cut -c 1-64
 }

@@ -39,9 +39,8 @@ def unread(goals: list[str], given: list[str], users: list[str], makefile: str) 
     one variable only one may be given.
     """
     rules = recipes(makefile)
-    commands = [
-        goal for goal in goals if re.search(r"\$\(RUN\)|\$\(PY\) -m src", rules.get(goal, ""))
-    ]
+    ours = re.compile(r"\$\(RUN\)|\$\(PY\) -m (src|tools)\.")
+    commands = [goal for goal in goals if ours.search(rules.get(goal, ""))]
     if len(commands) != len(goals) or not goals:
         return ""
     if {"batch", "batches"} <= set(given):

@@ -110,6 +110,18 @@ data "aws_iam_policy_document" "apply" {
   }
 
   statement {
+    sid       = "LogInToTheRegistry"
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"] # it has no resource
+  }
+
+  statement {
+    sid       = "SeeWhatImagesSayOfThemselves"
+    actions   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    resources = [for name in keys(module.registry.arns) : "arn:aws:ecr:${local.place}:repository/tutoria-mlops-${name}"]
+  }
+
+  statement {
     sid       = "SeeTheState"
     actions   = ["s3:ListBucket"]
     resources = [local.state]

@@ -2,14 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.infra.terraform import PROVIDER, Terraform, copied, mirror
-from tests.integration.s3_server import serving_s3
-
-NUMBER = "123456789012"
+from tools.infra.stand_in import asking_moto
+from tools.infra.terraform import PROVIDER, Plan, Terraform, copied, example, mirror
 
 
 @pytest.fixture(scope="session")
@@ -22,11 +20,15 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 
 @pytest.fixture(scope="session")
-def aws(terraform: Terraform) -> Iterator[Terraform]:
-    """The same, asking moto."""
-    with serving_s3() as server:
-        said = {
-            "AWS_ENDPOINT_URL": server.address, "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1",
-        }  # fmt: skip
-        yield Terraform(terraform.infra, terraform.variables | said)
+def aws(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
+    """The same over another copy, asking moto."""
+    assert terraform, "where it is not, this is skipped too"
+    with asking_moto(tmp_path_factory.mktemp("aws")) as asking:
+        yield asking
+
+
+@pytest.fixture(scope="session")
+def plans(aws: Terraform) -> Mapping[str, Plan]:
+    """Of both environments and of bootstrap, with the example's values."""
+    folders = {"dev": "envs/dev", "prod": "envs/prod", "bootstrap": "bootstrap"}
+    return {name: aws.plan(folder, example(name)) for name, folder in folders.items()}

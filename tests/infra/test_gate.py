@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.infra.terraform import Terraform
+from tools.infra.terraform import Terraform
 
 ROOTS = ("bootstrap", "envs/dev", "envs/prod")
 TESTED = ("bootstrap", *(f"modules/{name}" for name in ("api", "jobs", "network", "registry",

@@ -9,38 +9,18 @@ from typing import Any
 import pytest
 
 from src.orchestration.jobs import jobs
-from tests.infra.conftest import NUMBER
-from tests.infra.terraform import Plan, Terraform
+from tools.infra.stand_in import NUMBER
+from tools.infra.terraform import Plan, Terraform, example
 
 pytestmark = pytest.mark.slow
-IMAGES = ("model", "monitoring", "api", "mlflow")
 SECRETS = r"PASSWORD$|SECRET|TOKEN|_KEY$"
-SECRET = f"arn:aws:secretsmanager:us-east-1:{NUMBER}:secret:kaggle-abcdef"
-VALUES: dict[str, Any] = {
-    "region": "us-east-1",
-    "boundary_arn": f"arn:aws:iam::{NUMBER}:policy/reviews-boundary-dev",
-    "certificate_arn": f"arn:aws:acm:us-east-1:{NUMBER}:certificate/c",
-    "images": {name: f"r/{name}@sha256:{number:064d}" for number, name in enumerate(IMAGES)},
-    "repositories": {
-        name: f"arn:aws:ecr:us-east-1:{NUMBER}:repository/tutoria-mlops-{name}" for name in IMAGES
-    },
-    "secrets": {"ingest": {"KAGGLE_KEY": f"{SECRET}:key::"}},
-    "told": ["ana@example.com"],
-}
-GITHUB = {
-    "region": "us-east-1", "owner": "someone", "owner_id": "1001", "repository": "reviews",
-    "repository_id": "2002",
-}  # fmt: skip
+VALUES = example("dev")
+IMAGES = tuple(VALUES["images"])
 
 
-@pytest.fixture(scope="module")
-def plans(aws: Terraform) -> Mapping[str, Plan]:
-    return {name: aws.plan(f"envs/{name}", VALUES) for name in ("dev", "prod")}
-
-
-@pytest.fixture(scope="module")
-def bootstrap(aws: Terraform) -> Plan:
-    return aws.plan("bootstrap", GITHUB)
+@pytest.fixture
+def bootstrap(plans: Mapping[str, Plan]) -> Plan:
+    return plans["bootstrap"]
 
 
 @pytest.fixture(params=["dev", "prod"])
@@ -227,7 +207,8 @@ def test_workflows_start_when_the_list_says(plan: Plan) -> None:
 def test_what_differs_between_environments(plans: Mapping[str, Plan]) -> None:
     """Prod cannot be deleted by mistake, has two of what may fail, and tasks without addresses."""
     found = {}
-    for name, plan in plans.items():
+    for name in ("dev", "prod"):
+        plan = plans[name]
         (database,) = plan.resources("aws_db_instance").values()
         found[name] = {
             "protected": database["deletion_protection"],
@@ -278,15 +259,19 @@ def test_what_cannot_be_right_is_refused(
     aws: Terraform, folder: str, values: dict[str, Any], said: str
 ) -> None:
     """With a sentence, before anything is made."""
-    result = aws.refused(folder, VALUES | values)
-
-    assert said in " ".join(result.replace("│", "").split())
+    assert said in refused(aws, folder, VALUES | values)
 
 
 def test_a_missing_variable_is_named(aws: Terraform) -> None:
     left = {name: value for name, value in VALUES.items() if name != "certificate_arn"}
 
-    assert "No value for required variable" in aws.refused("envs/dev", left)
+    assert "No value for required variable" in refused(aws, "envs/dev", left)
+
+
+def refused(aws: Terraform, folder: str, values: Mapping[str, Any]) -> str:
+    done = aws.planned(folder, values)
+    assert 0 != done.returncode, done.stdout
+    return " ".join(done.stderr.replace("│", "").split())
 
 
 def test_who_may_take_which_role(bootstrap: Plan) -> None:

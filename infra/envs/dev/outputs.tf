@@ -20,3 +20,8 @@ output "airflow" {
   description = "Variables for make airflow-up WORKFLOW_RUNNER=ecs."
   value       = module.system.airflow
 }
+
+output "images" {
+  description = "What was applied last, for the way back."
+  value       = var.images
+}

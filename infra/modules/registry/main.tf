@@ -29,8 +29,8 @@ resource "aws_ecr_lifecycle_policy" "this" {
       },
       {
         rulePriority = 2
-        description  = "The last ${var.kept} stay"
-        selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = var.kept }
+        description  = "The last ${var.kept} stay, each with what it says of itself"
+        selection    = { tagStatus = "tagged", tagPatternList = ["*"], countType = "imageCountMoreThan", countNumber = var.kept }
         action       = { type = "expire" }
       },
     ]

@@ -9,12 +9,45 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT
+from src.model.core.errors import UsageError
 
+INFRA = Path(__file__).resolve().parents[2] / "infra"
+EXAMPLE = INFRA / "example.tfvars.json"
+ENVIRONMENTS = ("dev", "prod")
 PROVIDER = "terraform-provider-aws_v5.*"
 _MIRRORS = ("/opt", "/usr/share/terraform", "/usr/local/share/terraform", "~/.terraform.d/plugins")
 _PROVIDER = 'provider "aws" {\n  s3_use_path_style = true\n  max_retries       = 2\n}\n'
+_NOT_COPIED = (".terraform*", "*.tfstate*", "terraform.tfvars*", "*.auto.tfvars*")
+_NOT_OURS = ("AWS_", "TF_")
 Resource = Mapping[str, Any]
+
+
+def example(folder: str) -> dict[str, Any]:
+    """Return values that a root folder can be planned with: of nobody's account."""
+    if folder == "bootstrap":
+        return {
+            "region": "us-east-1", "owner": "someone", "owner_id": "1001",
+            "repository": "reviews", "repository_id": "2002",
+        }  # fmt: skip
+    values: dict[str, Any] = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    return values
+
+
+class TerraformError(UsageError):
+    """Terraform has refused, or is not here; the message is what it says."""
+
+
+def program() -> str:
+    """Return where Terraform is.
+
+    Raises:
+        TerraformError: it is not installed.
+    """
+    found = shutil.which("terraform")
+    if not found:
+        hint = "Install Terraform 1.11 or newer: https://developer.hashicorp.com/terraform/install"
+        raise TerraformError("terraform was not found.", hint=hint)
+    return found
 
 
 def mirror() -> Path | None:
@@ -36,38 +69,39 @@ class Terraform:
     _ready: set[str] = field(default_factory=set)
 
     def run(self, folder: str, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of it in a folder, and return how that ended."""
+        """Run a command of it in a folder, and return how that ended.
+
+        Raises:
+            TerraformError: the folder cannot be set up.
+        """
         if folder not in self._ready:
             (self.infra / folder / "backend.tf").unlink(missing_ok=True)
-            done = self._run(folder, "init", "-no-color", "-input=false")
-            assert 0 == done.returncode, done.stderr
+            _succeeded(self._run(folder, "init", "-no-color", "-input=false"))
             self._ready.add(folder)
         return self._run(folder, *words)
 
     def _run(self, folder: str, *words: str) -> subprocess.CompletedProcess[str]:
-        not_ours = ("AWS_", "TF_")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
+        clean = {name: value for name, value in os.environ.items()
+                 if not name.startswith(_NOT_OURS)}  # fmt: skip
         return subprocess.run(
-            ["terraform", *words], cwd=self.infra / folder, env=clean | self.variables,
+            [program(), *words], cwd=self.infra / folder, env=clean | self.variables,
             capture_output=True, text=True, check=False, timeout=1800,
         )  # fmt: skip
 
     def plan(self, folder: str, variables: Mapping[str, Any]) -> "Plan":
-        """Plan a root folder, which has to succeed."""
-        done = self._planned(folder, variables)
-        assert 0 == done.returncode, done.stderr
-        shown = self.run(folder, "show", "-json", "p")
+        """Plan a folder.
+
+        Raises:
+            TerraformError: it is refused.
+        """
+        done = _succeeded(self.planned(folder, variables))
+        shown = _succeeded(self.run(folder, "show", "-json", "p"))
         return Plan(json.loads(shown.stdout), done.stdout)
 
-    def refused(self, folder: str, variables: Mapping[str, Any]) -> str:
-        """Plan a root folder, which has to fail; return what it says."""
-        done = self._planned(folder, variables)
-        assert 0 != done.returncode, done.stdout
-        return done.stderr
-
-    def _planned(
+    def planned(
         self, folder: str, variables: Mapping[str, Any]
     ) -> subprocess.CompletedProcess[str]:
+        """Plan a folder, and return how that ended."""
         name = "zz_provider.tf" if folder.startswith("modules/") else "zz_override.tf"
         (self.infra / folder / name).write_text(_PROVIDER, encoding="utf-8")
         values = self.infra / folder / "values.json"
@@ -76,17 +110,26 @@ class Terraform:
         return self.run(folder, "plan", *words)
 
 
+def _succeeded(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    if done.returncode:
+        raise TerraformError(done.stderr.strip())
+    return done
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What would be made."""
+    """What would be made: `terraform show -json` of a plan, and what was said of it."""
 
     shown: Mapping[str, Any]
-    text: str
+    text: str = ""
+
+    def all(self) -> Iterator[Resource]:
+        """Give every resource: `address`, `type`, `mode` and `values`."""
+        yield from _all(self.shown["planned_values"]["root_module"])
 
     def resources(self, kind: str) -> dict[str, Resource]:
         """Return the values of all resources of a kind, by address."""
-        root = self.shown["planned_values"]["root_module"]
-        return {one["address"]: one["values"] for one in _all(root) if one["type"] == kind}
+        return {one["address"]: one["values"] for one in self.all() if one["type"] == kind}
 
     def containers(self) -> dict[str, Any]:
         """Return the container of each task definition, by the definition's family."""
@@ -97,18 +140,18 @@ class Plan:
 
     def texts(self, name: str) -> Iterator[tuple[str, str]]:
         """Give the address and the value of each resource that has a text of a name."""
-        for one in _all(self.shown["planned_values"]["root_module"]):
+        for one in self.all():
             if isinstance(value := one.get("values", {}).get(name), str):
                 yield one["address"], value
 
     def tags(self) -> Iterator[tuple[str, str]]:
         """Give the address and the value of each tag."""
-        for one in _all(self.shown["planned_values"]["root_module"]):
+        for one in self.all():
             for value in (one.get("values", {}).get("tags_all") or {}).values():
                 yield one["address"], value
 
 
-def _all(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _all(module: Mapping[str, Any]) -> Iterator[Resource]:
     yield from module.get("resources", ())
     for child in module.get("child_modules", ()):
         yield from _all(child)
@@ -117,9 +160,7 @@ def _all(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def copied(folder: Path, providers: Path | None) -> Terraform:
     """Copy infra/ into a folder, with settings that find providers on this machine."""
     infra = folder / "infra"
-    shutil.copytree(
-        ROOT / "infra", infra, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*")
-    )
+    shutil.copytree(INFRA, infra, ignore=shutil.ignore_patterns(*_NOT_COPIED))
     variables = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
     if providers:
         settings = folder / "terraformrc"
