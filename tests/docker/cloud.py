@@ -2,10 +2,11 @@
 
     BIND_HOST=127.0.0.1 GATEWAY_PORT=4566 python cloud.py
 
-Three things are done as AWS does them, where MiniStack 1.5 does otherwise. A step of a state
+Four things are done as AWS does them, where MiniStack 1.5 does otherwise. A step of a state
 machine that runs an ECS task fails with `States.TaskFailed` where a container ends with another
 code than 0 or never starts, its cause being the task as JSON; where the step's time is over, the
-task is stopped; and a container has the `user` of its definition.
+task is stopped; a container has the `user` of its definition; and where rights are enforced, a
+policy can ask with which boundary a role is made (`iam:PermissionsBoundary`).
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-ecs.html
 """
 
@@ -14,12 +15,14 @@ import time
 from typing import Any
 
 from ministack.app import main
+from ministack.core import iam_actions
 from ministack.services import ecs, stepfunctions
 
 _SECONDS = 0.5
 _running: set[tuple[str, str]] = set()  # cluster and task of what is waited for
 _timed = stepfunctions._invoke_resource_with_timeout
 _containers = ecs._build_run_kwargs
+_context = iam_actions.request_tag_context
 
 
 def _wait(cluster: str, tasks: list[str]) -> Any:
@@ -55,6 +58,14 @@ def _with_user(definition: dict[str, Any], *rest: Any) -> Any:
     return made | ({"user": definition["user"]} if definition.get("user") else {})
 
 
+def _with_boundary(service: str, action: str, body: bytes, params: dict[str, Any]) -> Any:
+    found = _context(service, action, body, params)
+    boundary = iam_actions._query_param(params, "PermissionsBoundary")
+    if service == "iam" and boundary:
+        found = found | {"iam:PermissionsBoundary": boundary}
+    return found
+
+
 def _pascal(value: Any) -> Any:
     if isinstance(value, list):
         return [_pascal(one) for one in value]
@@ -66,4 +77,5 @@ def _pascal(value: Any) -> Any:
 stepfunctions._poll_ecs_tasks = _wait
 stepfunctions._invoke_resource_with_timeout = _timed_and_stopped
 ecs._build_run_kwargs = _with_user
+iam_actions.request_tag_context = _with_boundary
 main()

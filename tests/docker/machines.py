@@ -124,6 +124,13 @@ def word(ended: Mapping[str, Any]) -> str:
 @contextmanager
 def cloud(folder: Path) -> Iterator[Cloud]:
     """Start what stands in for AWS, with a cluster and two topics that can be read."""
+    with emulator(folder) as address:
+        yield _furnished(address)
+
+
+@contextmanager
+def emulator(folder: Path, **variables: str) -> Iterator[str]:
+    """Start what stands in for AWS, with variables of its own; give its address."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     log = folder / "cloud.log"
@@ -133,11 +140,11 @@ def cloud(folder: Path) -> Iterator[Cloud]:
             env=os.environ | {
                 "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "SFN_WAIT_SCALE": "0.01",
                 "MINISTACK_REGION": REGION,
-            },
+            } | variables,
         )  # fmt: skip
     try:
         _until_up(address, process, log)
-        yield _furnished(address)
+        yield address
     finally:
         process.terminate()
         process.wait(timeout=30)

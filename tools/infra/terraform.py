@@ -99,15 +99,15 @@ class Terraform:
         return Plan(json.loads(shown.stdout), done.stdout)
 
     def planned(
-        self, folder: str, variables: Mapping[str, Any]
+        self, folder: str, variables: Mapping[str, Any], *more: str
     ) -> subprocess.CompletedProcess[str]:
-        """Plan a folder, and return how that ended."""
+        """Plan a folder, and return how that ended; the plan is in its file `p`."""
         name = "zz_provider.tf" if folder.startswith("modules/") else "zz_override.tf"
         (self.infra / folder / name).write_text(_PROVIDER, encoding="utf-8")
         values = self.infra / folder / "values.json"
         values.write_text(json.dumps(variables), encoding="utf-8")
         words = ("-no-color", "-input=false", f"-var-file={values}", "-out=p")
-        return self.run(folder, "plan", *words)
+        return self.run(folder, "plan", *words, *more)
 
 
 def _succeeded(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
