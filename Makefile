@@ -161,7 +161,7 @@ test-unit: .venv/.locked ## Run the pure, fast tests: a minute
 test: .venv/.locked .venv-mlflow/.locked .venv-api/.locked ## Run all tests but the slow ones: six minutes on two cores
 	@echo 'About six minutes on two cores; the slow tests are left out (make test-all). The unit tests alone: make test-unit.' >&2
 	@$(PY) -m pytest -n auto -m 'not slow' $(PYTEST_ARGS)
-test-all: .venv/.locked .venv-mlflow/.locked .venv-api/.locked .venv-airflow/.locked ## Run all tests, with branch coverage: 35 minutes on two cores
+test-all: .venv/.locked .venv-mlflow/.locked .venv-api/.locked .venv-airflow/.locked .venv-cloud/.locked ## Run all tests, with branch coverage: 35 minutes on two cores
 	@echo 'About 35 minutes on two cores; what is skipped says at the end what it lacks.' >&2
 	@$(PY) -m pytest -n auto --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
@@ -380,7 +380,7 @@ infra-fmt: ## Lay out the files of infra/ as Terraform does
 	@terraform fmt -recursive infra
 infra-validate: .venv/.locked ## Are they valid, and do modules refuse what cannot be right? Asks nobody
 	@$(PY) -m pytest -n auto tests/infra/test_gate.py $(PYTEST_ARGS)
-infra-test: .venv/.locked .venv-api/.locked ## The same, what plans would make, roll-outs and ways back, against a stand-in for AWS (three minutes)
+infra-test: .venv/.locked .venv-api/.locked .venv-cloud/.locked ## The same, plans, costs, roll-outs and their ways back, and who may do what, against stand-ins for AWS (four minutes)
 	@$(PY) -m pytest -n auto --dist loadfile tests/infra $(PYTEST_ARGS)
 infra-cost: .venv/.locked ## What AWS would ask for bootstrap, dev and prod in a month, or for env= alone; needs no account
 	@$(PY) -m tools.infra.cost --environment="$$env"

@@ -16,28 +16,31 @@ _MOST = 8  # MB for a CPU unit
 
 
 class Folders(NamedTuple):
-    """Folders of the data; what a task writes, it may read and remove too.
+    """Folders of the data; what a task writes, it may read too, and remove where it has to.
 
     A task that runs alone writes a lease.
     """
 
     reads: tuple[str, ...]
     writes: tuple[str, ...] = ()
+    removes: bool = False
     alone: bool = True
 
 
 FOLDERS = {
-    "ingest": Folders((), _REVIEWS),
-    "validate": Folders(_REVIEWS, ("reports",)),
-    "split_batches": Folders((*_REVIEWS, "reports"), ("batches",)),
+    "ingest": Folders((), _REVIEWS, removes=True),
+    "validate": Folders((*_REVIEWS, "batches"), ("reports",), removes=True),
+    "split_batches": Folders((*_REVIEWS, "reports"), ("batches",), removes=True),
     "next_batch": Folders((*_REVIEWS, "batches"), ("runs",)),
-    "preprocess_batch": Folders((*_REVIEWS, "reports", "batches", "runs"), ("processed",)),
-    "preprocess_test": Folders((*_REVIEWS, "reports"), ("processed",)),
+    "preprocess_batch": Folders((*_REVIEWS, "reports", "batches", "runs"), ("processed",), True),
+    "preprocess_test": Folders((*_REVIEWS, "batches", "reports"), ("processed",), True),
     "train": Folders((*_REVIEWS, "batches", "processed", "runs", "tuning")),
-    "evaluate": Folders((*_REVIEWS, "processed"), ("reports",), alone=False),
-    "reference": Folders((*_REVIEWS, "processed", "predictions"), ("monitoring",)),
-    "promote": Folders((*_REVIEWS, "processed"), ("reports",)),
-    "approve": Folders((), ("reports",)),
+    "evaluate": Folders((*_REVIEWS, "batches", "processed"), ("reports",), alone=False),
+    "reference": Folders(
+        (*_REVIEWS, "batches", "processed", "predictions", "reports"), ("monitoring",)
+    ),
+    "promote": Folders((*_REVIEWS, "batches", "processed"), ("reports",), True),
+    "approve": Folders((), ("reports",), removes=True),
     "check": Folders(("predictions",), ("monitoring",)),
     "retrain": Folders(("monitoring",)),
 }
@@ -51,6 +54,7 @@ def jobs() -> dict[str, dict[str, Any]]:
         name: {
             **definition,
             "reads": sorted(FOLDERS[name].reads),
+            "removes": FOLDERS[name].removes,
             "writes": sorted((*FOLDERS[name].writes, *[_LEASES] * FOLDERS[name].alone)),
         }
         for name, definition in task_definitions(tasks).items()

@@ -7,15 +7,18 @@ machine that runs an ECS task fails with `States.TaskFailed` where a container e
 code than 0 or never starts, its cause being the task as JSON; where the step's time is over, the
 task is stopped; a container has the `user` of its definition; and where rights are enforced, a
 policy can ask with which boundary a role is made (`iam:PermissionsBoundary`).
+
+CLOUD_TRAIL names a file for what was asked under enforced rights: key, action, resource, allowed.
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-ecs.html
 """
 
 import json
+import os
 import time
 from typing import Any
 
 from ministack.app import main
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import ecs, stepfunctions
 
 _SECONDS = 0.5
@@ -23,6 +26,8 @@ _running: set[tuple[str, str]] = set()  # cluster and task of what is waited for
 _timed = stepfunctions._invoke_resource_with_timeout
 _containers = ecs._build_run_kwargs
 _context = iam_actions.request_tag_context
+_enforced = iam_evaluator.enforce
+_trail = os.environ.get("CLOUD_TRAIL", "")
 
 
 def _wait(cluster: str, tasks: list[str]) -> Any:
@@ -66,6 +71,15 @@ def _with_boundary(service: str, action: str, body: bytes, params: dict[str, Any
     return found
 
 
+def _kept(key: str, action: str, service: str, region: str, resource_arn: str = "*",
+          service_context: dict[str, Any] | None = None) -> Any:  # fmt: skip
+    result = _enforced(key, action, service, region, resource_arn, service_context)
+    said = {"key": key, "action": action, "resource": resource_arn, "allowed": result is None}
+    with open(_trail, "a", encoding="utf-8") as trail:  # noqa: PTH123
+        trail.write(json.dumps(said) + "\n")
+    return result
+
+
 def _pascal(value: Any) -> Any:
     if isinstance(value, list):
         return [_pascal(one) for one in value]
@@ -78,4 +92,6 @@ stepfunctions._poll_ecs_tasks = _wait
 stepfunctions._invoke_resource_with_timeout = _timed_and_stopped
 ecs._build_run_kwargs = _with_user
 iam_actions.request_tag_context = _with_boundary
+if _trail:
+    iam_evaluator.enforce = _kept
 main()

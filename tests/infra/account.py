@@ -21,6 +21,7 @@ from tools.infra.terraform import Terraform, copied, example, mirror
 ISSUER = "token.actions.githubusercontent.com"
 _ROLES = ("aws_iam_openid_connect_provider.github", "aws_iam_role_policy.github",
           "aws_iam_policy.boundary")  # fmt: skip
+_DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "403")
 Keys = Mapping[str, str]
 
 
@@ -36,6 +37,7 @@ class Account:
 
     address: str
     terraform: Terraform
+    trail: Path
 
     def bootstrap(self, **changed: Any) -> None:
         """Make what GitHub's workflows take, and boundaries: all but the state's bucket."""
@@ -71,6 +73,11 @@ class Account:
             raise
         return _keys(answer["Credentials"])
 
+    def asked(self, keys: Keys) -> list[dict[str, Any]]:
+        """Return what somebody has asked for: `action`, `resource`, and whether it was allowed."""
+        lines = map(json.loads, self.trail.read_text(encoding="utf-8").splitlines())
+        return [line for line in lines if line["key"] == keys["aws_access_key_id"]]
+
     def as_task(self, role: str) -> Keys:
         """Return keys as a task of ECS has them by its role.
 
@@ -99,14 +106,15 @@ def _keys(credentials: Mapping[str, str]) -> Keys:
 @contextmanager
 def account(folder: Path) -> Iterator[Account]:
     """Start one; all that it is asked is allowed or denied by IAM."""
-    enforced = {"AUTH": "true", "MINISTACK_ACCOUNT_ID": NUMBER}
+    trail = folder / "trail.jsonl"
+    enforced = {"AUTH": "true", "MINISTACK_ACCOUNT_ID": NUMBER, "CLOUD_TRAIL": str(trail)}
     with emulator(folder, **enforced) as address:
         terraform = copied(folder, mirror())
         terraform.variables |= {
             "AWS_ENDPOINT_URL": address, "AWS_ACCESS_KEY_ID": "test", "AWS_REGION": REGION,
             "AWS_SECRET_ACCESS_KEY": "test",
         }  # fmt: skip
-        yield Account(address, terraform)
+        yield Account(address, terraform, trail)
 
 
 def token(subject: str | None, audience: str = "sts.amazonaws.com", issuer: str = ISSUER) -> str:
@@ -123,5 +131,5 @@ def denied(call: Any, **words: Any) -> bool:
         call(**words)
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        return code in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
+        return code in _DENIED
     return False

@@ -78,6 +78,7 @@ def test_each_step_has_its_task_and_its_folders(plan: Plan) -> None:
         assert "s3:GetObject" == reads["Action"]
         assert {*job["reads"], *job["writes"]} == set(folders(reads))
         assert [job["writes"]] * bool(job["writes"]) == [sorted(folders(one)) for one in writes]
+        assert job["removes"] == any("s3:DeleteObject" in one["Action"] for one in writes)
 
 
 def folders(statement: Mapping[str, Any]) -> Iterator[str]:

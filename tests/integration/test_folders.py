@@ -9,18 +9,11 @@ import pytest
 from src.model import steps
 from src.orchestration.jobs import jobs
 from tests.conftest import Workspace
+from tests.integration.a_week import A_WEEK, THE_NEXT
 from tests.integration.s3_server import Request, S3Server
 
 pytestmark = pytest.mark.slow
 PREFIX = "some/prefix/"
-WEEK = ("next_batch", "preprocess_batch", "preprocess_test", "train", "evaluate", "reference",
-        "promote")  # fmt: skip
-WORDS = {
-    "next_batch": ("--run=2026-W02",),
-    "preprocess_batch": ("--batch=run:2026-W02",),
-    "train": ("--batches=run:2026-W02",),
-    "promote": ("--run=2026-W02",),
-}
 UNUSED = {
     ("reference", "predictions"): "only with a window of days",
 }
@@ -36,21 +29,11 @@ def test_a_task_touches_its_folders_alone(on_s3: Workspace, s3: S3Server, bucket
     )  # fmt: skip
     touched: dict[str, set[tuple[str, bool]]] = defaultdict(set)
 
-    def step(name: str, *words: str, code: int = 0) -> None:
+    for name, code, words in A_WEEK + THE_NEXT:
         s3.requests.clear()
         result = on_s3.run(steps.COMMANDS[name].module, *words)
         assert code == result.code, result.err
         touched[name] |= set(folders(s3.requests))
-
-    step("ingest", "--source", "synthetic:1500@3")
-    step("validate")
-    step("split_batches")
-    for name in WEEK:
-        step(name, *WORDS.get(name, ()), code=steps.ASKS if name == "promote" else 0)
-    step("approve", "--run=2026-W02", "--answer=yes", "--by=Ana")
-    step("ingest", "--source", "synthetic:300@9", "--append", "yes")
-    step("check")
-    step("retrain", code=steps.SAID_NO)
 
     unused = set()
     for name, job in jobs().items():

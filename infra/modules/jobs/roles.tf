@@ -76,7 +76,7 @@ data "aws_iam_policy_document" "task" {
 
     content {
       sid       = "Write"
-      actions   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"]
+      actions   = concat(["s3:AbortMultipartUpload", "s3:PutObject"], each.value.removes ? ["s3:DeleteObject"] : [])
       resources = [for folder in each.value.writes : "${local.objects}/${folder}/*"]
     }
   }
