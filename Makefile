@@ -375,13 +375,17 @@ airflow-backfill: .venv/.locked ## Make up for the Mondays from since= to until=
 
 ##@ AWS
 
-.PHONY: infra-fmt infra-validate infra-test infra-cost infra-plan infra-plan-comment infra-apply infra-destroy infra-deploy infra-smoke
+.PHONY: infra-fmt infra-validate infra-test infra-apply-local infra-faults infra-cost infra-plan infra-plan-comment infra-apply infra-destroy infra-deploy infra-smoke
 infra-fmt: ## Lay out the files of infra/ as Terraform does
 	@terraform fmt -recursive infra
 infra-validate: .venv/.locked ## Are they valid, and do modules refuse what cannot be right? Asks nobody
 	@$(PY) -m pytest -n auto tests/infra/test_gate.py $(PYTEST_ARGS)
 infra-test: .venv/.locked .venv-api/.locked .venv-cloud/.locked ## The same, plans, costs, roll-outs and their ways back, and who may do what, against stand-ins for AWS (four minutes)
 	@$(PY) -m pytest -n auto --dist loadfile tests/infra $(PYTEST_ARGS)
+infra-apply-local: .venv/.locked .venv-cloud/.locked ## Make all of dev, plan it again and take it away, in what stands in for an account (five minutes)
+	@TEST_APPLY=1 $(PY) -m pytest -s tests/infra/test_apply.py $(PYTEST_ARGS)
+infra-faults: .venv/.locked .venv-api/.locked .venv-cloud/.locked ## Plant faults in Terraform and workflows: which test sees each? -> docs/infra/faults.md (half an hour)
+	@$(PY) -m tools.infra.faults
 infra-cost: .venv/.locked ## What AWS would ask for bootstrap, dev and prod in a month, or for env= alone; needs no account
 	@$(PY) -m tools.infra.cost --environment="$$env"
 

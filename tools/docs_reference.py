@@ -24,7 +24,8 @@ from src.model.core.settings import variables as settings_variables
 _ROOT = Path(__file__).resolve().parents[1]
 _TARGET = re.compile(r"^([a-z0-9-]+)(?: ([a-z0-9-]+))?:.*?## (.+)$", re.MULTILINE)
 _VARIABLE = re.compile(r"^# ([A-Z_]+): (.+)\n\1 \?= (.*)$", re.MULTILINE)
-_PAGES = (Path("docs/model/scripts.md"), Path("docs/model/docker.md"))
+_PAGES = (Path("docs/model/scripts.md"), Path("docs/model/docker.md"), Path("docs/infra/index.md"))
+_MODULE = re.compile(r'^module "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 
 
 class ReferenceResult(Result):
@@ -65,6 +66,7 @@ def brought_up_to_date(page: str) -> str:
         "steps": step_table,
         "commands": commands,
         "settings": settings,
+        "infra-modules": infra_modules,
     }
     for name, write in parts.items():
         begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
@@ -120,6 +122,18 @@ def step_table() -> str:
         )
     heads = ["command", "variables", "needs", "`--force`", "answers", "retries", "memory", "CPUs"]
     return _table([*heads, "time"], rows)
+
+
+def infra_modules() -> str:
+    """Return who takes what from whom in infra/modules/system, as a diagram of Mermaid."""
+    text = (_ROOT / "infra/modules/system/main.tf").read_text(encoding="utf-8")
+    arrows = [
+        f"  {giver} --> {taker}"
+        for taker, body in _MODULE.findall(text)
+        for giver in dict.fromkeys(re.findall(r"\bmodule\.(\w+)\.", body))
+    ]
+    names = [f"  {name}" for name, _ in _MODULE.findall(text)]
+    return "\n".join(["```mermaid", "flowchart LR", *names, *arrows, "```", ""])
 
 
 def _found() -> list[tuple[str, str, str]]:
