@@ -204,7 +204,7 @@ format: .venv/.locked ## Format the code and mend what the linter can
 	@$(PY) -m ruff check --fix-only --quiet .
 	@$(PY) -m ruff format .
 
-UV_COMPILE = $(UV) pip compile -q pyproject.toml --universal --python-version 3.11 --no-emit-index-url \
+UV_COMPILE = $(UV) pip compile -q --upgrade pyproject.toml --universal --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command 'make lock'
 .PHONY: bench
 bench: .venv-bench/.locked ## Ours against scikit-learn, fastText and Vowpal Wabbit on the reviews of DATA= (minutes)
@@ -389,18 +389,17 @@ infra-faults: .venv/.locked .venv-api/.locked .venv-cloud/.locked ## Plant fault
 infra-cost: .venv/.locked ## What AWS would ask for bootstrap, dev and prod in a month, or for env= alone; needs no account
 	@$(PY) -m tools.infra.cost --environment="$$env"
 
-IN_ACCOUNT = --environment="$$env" --bucket="$$STATE_BUCKET"
 infra-plan: .venv/.locked ## What would change in env=dev|prod of your account [STATE_BUCKET= images=FILE out=FILE words="-refresh=false"]
-	@$(PY) -m tools.infra.environment plan $(IN_ACCOUNT) --images="$$images" --out="$$out" -- $$words
+	@$(PY) -m tools.infra.environment plan --environment="$$env" --bucket="$$STATE_BUCKET" --images="$$images" --out="$$out" -- $$words
 infra-plan-comment: .venv/.locked ## The same without refreshing, as a comment of pull_request= [env= STATE_BUCKET=]
-	@$(PY) -m tools.infra.environment plan $(IN_ACCOUNT) --out=data/plan.txt -- -refresh=false
+	@$(PY) -m tools.infra.environment plan --environment="$$env" --bucket="$$STATE_BUCKET" --out=data/plan.txt -- -refresh=false
 	@$(PY) -m tools.infra.comment --environment="$$env" --pull-request="$$pull_request" --plan=data/plan.txt
 infra-apply: .venv/.locked ## Make or change env=dev|prod in your account; asks first [STATE_BUCKET= images=FILE yes=1]
-	@$(PY) -m tools.infra.environment apply $(IN_ACCOUNT) --images="$$images" --yes="$$yes"
+	@$(PY) -m tools.infra.environment apply --environment="$$env" --bucket="$$STATE_BUCKET" --images="$$images" --yes="$$yes"
 infra-destroy: .venv/.locked ## Take env=dev|prod away from your account, with its data; asks first [STATE_BUCKET= yes=1]
-	@$(PY) -m tools.infra.environment destroy $(IN_ACCOUNT) --yes="$$yes"
+	@$(PY) -m tools.infra.environment destroy --environment="$$env" --bucket="$$STATE_BUCKET" --yes="$$yes"
 infra-deploy: .venv/.locked ## Roll images=FILE out to env=, ask the API at url=, and go back where it answers wrongly [STATE_BUCKET=]
-	@$(PY) -m tools.infra.deploy $(IN_ACCOUNT) --images="$$images" --address="$$url"
+	@$(PY) -m tools.infra.deploy --environment="$$env" --bucket="$$STATE_BUCKET" --images="$$images" --address="$$url"
 infra-smoke: .venv/.locked ## Is the API at url= ready, and does it tell good from bad?
 	@$(PY) -m tools.infra.smoke --address="$$url"
 
@@ -409,7 +408,7 @@ docker-push: ## Build every image once with SBOM and provenance, push them to RE
 	@docker/push.sh
 docker-attested: .venv/.locked ## Do the images of images=FILE say what is in them, and how they were made? [REGISTRY=]
 	@docker/login.sh
-	@$(PY) -m tools.infra.attested --images="$$images"
+	@$(PY) -m tools.infra.attested --images="$$images" --registry="$$REGISTRY"
 
 ##@ Monitoring
 

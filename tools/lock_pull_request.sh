@@ -13,5 +13,5 @@ gh auth setup-git
 git switch --force-create "$branch"
 git -c user.name=locks -c user.email=locks@users.noreply.github.com commit --quiet --message "$title" -- requirements
 git push --force origin "$branch"
-gh pr view "$branch" >/dev/null 2>&1 ||
+[ -n "$(gh pr list --head "$branch" --state open --json number --jq '.[].number')" ] ||
   gh pr create --head "$branch" --title "$title" --body 'What "make lock" resolves today. The tests of this branch say whether it holds.'

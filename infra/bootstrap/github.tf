@@ -65,7 +65,7 @@ resource "aws_iam_role" "github" {
   name                 = "${local.name}-github-${each.key}"
   description          = "For ${each.value}"
   assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
-  max_session_duration = 3600
+  max_session_duration = 5400 # a roll-out and its way back
   depends_on           = [aws_iam_openid_connect_provider.github]
 }
 

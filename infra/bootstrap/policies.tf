@@ -20,8 +20,8 @@ locals {
 
   # Services that environments are made of. IAM and S3 are not among them: those rights are of one environment each.
   makes = [
-    "application-autoscaling:*", "budgets:*", "cloudwatch:*", "ec2:*", "ecs:*", "elasticloadbalancing:*", "logs:*", "rds:*",
-    "scheduler:*", "sns:*", "states:CreateStateMachine", "states:DeleteStateMachine", "states:TagResource",
+    "application-autoscaling:*", "budgets:*", "cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource",
+    "cloudwatch:UntagResource", "ec2:*", "ecs:*", "elasticloadbalancing:*", "logs:*", "rds:*", "sns:*", "states:CreateStateMachine", "states:DeleteStateMachine", "states:TagResource",
     "states:UntagResource", "states:UpdateStateMachine", "wafv2:*",
   ]
 }
@@ -131,6 +131,15 @@ data "aws_iam_policy_document" "apply" {
     sid       = "PrivateNamesOfEndpoints"
     actions   = ["route53:AssociateVPCWithHostedZone", "route53:DisassociateVPCFromHostedZone"]
     resources = ["*"] # zones of AWS's own
+  }
+
+  statement {
+    sid     = "ItsSchedulesAndItsDashboard" # they have no tags by which others' could be told
+    actions = ["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"]
+    resources = [
+      "arn:aws:cloudwatch::${local.account}:dashboard/${local.name}-${each.value}",
+      "arn:aws:scheduler:${local.place}:schedule/default/${local.name}-${each.value}-*",
+    ]
   }
 
   statement {

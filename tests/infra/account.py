@@ -125,11 +125,11 @@ def token(subject: str | None, audience: str = "sts.amazonaws.com", issuer: str 
     return b".".join([*texts, base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=")]).decode()
 
 
-def denied(call: Any, **words: Any) -> bool:
-    """Say whether somebody may not do something; what fails for another reason was allowed."""
+def ending(call: Any, **words: Any) -> str:
+    """Say how a call ends: `done`, `denied`, or the code of its error."""
     try:
         call(**words)
     except ClientError as error:
-        code = error.response["Error"]["Code"]
-        return code in _DENIED
-    return False
+        code = str(error.response["Error"]["Code"])
+        return "denied" if code in _DENIED else code
+    return "done"

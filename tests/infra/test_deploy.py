@@ -47,8 +47,9 @@ resource "terraform_data" "service" {
   }
 }
 
-output "images" {
-  value = var.images
+resource "terraform_data" "applied" {
+  input      = var.images
+  depends_on = [terraform_data.service]
 }
 """
 Deploy = Callable[..., subprocess.CompletedProcess[str]]
@@ -82,6 +83,19 @@ def deploy(tmp_path: Path, variables: Mapping[str, str], request: pytest.Fixture
         words = ("--environment=dev", f"--bucket={BUCKET}", f"--address={address}")
         images = f"--images={tmp_path / 'images.json'}"
         return ran(tmp_path / "repository", "deploy", *words, images, "--json", variables=variables)
+
+    return run
+
+
+@pytest.fixture
+def state(
+    tmp_path: Path, variables: Mapping[str, str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Apply an image in the repository of `deploy`, asking nobody, and without a way back."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        named = ("--environment=dev", f"--bucket={BUCKET}", "--yes=1")
+        return ran(tmp_path / "repository", "environment", *words, *named, variables=variables)
 
     return run
 
@@ -133,10 +147,11 @@ def test_what_does_not_become_healthy_is_taken_back(
     deploy: Deploy, good: Api, tmp_path: Path
 ) -> None:
     """ECS has taken the service back by then; the rest of the environment follows."""
-    deploy("first", str(good.client.base_url))
+    first = deploy("first", str(good.client.base_url))
     second = deploy("dies", str(good.client.base_url))
 
-    assert 4 == second.returncode, second.stderr
+    assert (0, 4) == (first.returncode, second.returncode), second.stderr
+    assert "serve model version 1" in second.stdout
     assert ["first", "dies", "first"] == applied(tmp_path)
 
 
@@ -149,7 +164,31 @@ def test_a_first_version_that_does_not_answer_stays(deploy: Deploy, tmp_path: Pa
     assert ["first"] == applied(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", None])
+def test_what_an_apply_failed_with_is_not_what_runs(
+    deploy: Deploy, state: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """A next apply without images takes those before; a destroy goes on without any."""
+    deploy("first", f"http://127.0.0.1:{free_port()}")
+    failed = state("apply", '--images={"api": "dies"}')
+    again = state("apply")
+    gone = [state("destroy").returncode for _ in range(2)]
+
+    assert (4, 0, [0, 0]) == (failed.returncode, again.returncode, gone), again.stderr
+    assert ["first", "dies", "first"] == applied(tmp_path)
+
+
+@pytest.mark.parametrize("address", ["", "reviews.example.com", "ftp://reviews.example.com"])
+def test_nothing_is_applied_where_nobody_can_be_asked(
+    deploy: Deploy, address: str, tmp_path: Path
+) -> None:
+    done = deploy("first", address)
+
+    assert 2 == done.returncode
+    assert "url= has to be the API's address" in done.stdout
+    assert not (tmp_path / "repository/infra/envs/dev/applied").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", None])
 def test_images_that_are_none_are_refused(content: str | None, tmp_path: Path) -> None:
     path = tmp_path / "images.json"
     if content is not None:
@@ -157,4 +196,4 @@ def test_images_that_are_none_are_refused(content: str | None, tmp_path: Path) -
     done = ran(ROOT, "deploy", "--environment=dev", "--bucket=b", f"--images={path}")
 
     assert 2 == done.returncode
-    assert "images.json" in done.stderr
+    assert "mages" in done.stderr

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 from tests.infra.commands import ran
 from tests.integration.s3_server import S3Server, serving_s3
 from tools.infra.running import advice
-from tools.infra.terraform import Terraform, example
+from tools.infra.terraform import NOT_COPIED, Terraform, example
 
 pytestmark = pytest.mark.slow
 BUCKET = "reviews-123456789012-state"
@@ -48,7 +48,7 @@ def variables(s3: S3Server, terraform: Terraform) -> Mapping[str, str]:
 def repository(tmp_path: Path) -> Path:
     """A copy of it in which Terraform may write, with the values of an environment."""
     for name in ("infra", "tools"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns(".terraform*"))
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns(*NOT_COPIED))
     (tmp_path / "src").symlink_to(ROOT / "src")
     folder = tmp_path / "infra/envs/dev"
     (folder / "terraform.tfvars.json").write_text(json.dumps(example("dev")))

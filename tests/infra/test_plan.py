@@ -10,7 +10,7 @@ import pytest
 
 from src.orchestration.jobs import jobs
 from tools.infra.stand_in import NUMBER
-from tools.infra.terraform import Plan, Terraform, example
+from tools.infra.terraform import ENVIRONMENTS, INFRA, Plan, Terraform, example
 
 pytestmark = pytest.mark.slow
 SECRETS = r"PASSWORD$|SECRET|TOKEN|_KEY$"
@@ -295,6 +295,42 @@ def test_who_may_take_which_role(bootstrap: Plan) -> None:
         "reviews-github-apply-dev": f"{subject}:environment:dev",
         "reviews-github-apply-prod": f"{subject}:environment:prod",
     } == found
+
+
+def test_every_role_has_the_boundary(plan: Plan) -> None:
+    """None that is made here can do more than its environment's boundary says."""
+    roles = plan.resources("aws_iam_role")
+
+    assert len(roles) >= 20
+    assert {VALUES["boundary_arn"]} == {one["permissions_boundary"] for one in roles.values()}
+
+
+def test_a_tag_names_one_image_for_ever(bootstrap: Plan) -> None:
+    """And each image is scanned as it comes."""
+    repositories = bootstrap.resources("aws_ecr_repository").values()
+
+    assert 5 == len(repositories)
+    for one in repositories:
+        scans = one["image_scanning_configuration"][0]["scan_on_push"]
+        assert ("IMMUTABLE", True) == (one["image_tag_mutability"], scans)
+
+
+def test_the_state_is_kept_well(bootstrap: Plan) -> None:
+    """Closed, with earlier versions, over TLS alone, and changed by one at a time."""
+    (versions,) = bootstrap.resources("aws_s3_bucket_versioning").values()
+    (closed,) = bootstrap.resources("aws_s3_bucket_public_access_block").values()
+    (policy,) = bootstrap.resources("aws_s3_bucket_policy").values()
+
+    assert "Enabled" == versions["versioning_configuration"][0]["status"]
+    assert all(closed[name] for name in closed if name.startswith(("block", "ignore", "restrict")))
+    assert {"Bool": {"aws:SecureTransport": "false"}} == statements(policy["policy"])[0][
+        "Condition"
+    ]
+    for name in ENVIRONMENTS:
+        backend = (INFRA / "envs" / name / "backend.tf").read_text(encoding="utf-8")
+        assert re.search(r"^ +use_lockfile += true$", backend, re.MULTILINE)
+        assert re.search(r"^ +encrypt += true$", backend, re.MULTILINE)
+        assert re.search(rf'^ +key += "{name}/terraform.tfstate"$', backend, re.MULTILINE)
 
 
 def test_what_roles_of_github_may(bootstrap: Plan) -> None:

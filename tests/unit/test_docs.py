@@ -94,3 +94,16 @@ def test_nothing_private_is_committed() -> None:
         for path in files
         if path.is_file() and banned.search(path.read_text(errors="replace"))
     ]
+
+
+def test_commands_for_aws_are_taken_as_they_are_printed() -> None:
+    """Make knows their targets and variables; nothing of them is run."""
+    page = (ROOT / "docs/infra/index.md").read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", page, re.DOTALL))
+    printed = re.findall(r"^make ([^#\n]+)", blocks, re.MULTILINE)
+
+    assert len(printed) >= 8
+    for line in printed:
+        done = subprocess.run(["make", "-n", *line.split()], cwd=ROOT, capture_output=True,
+                              text=True, check=False)  # fmt: skip
+        assert 0 == done.returncode, (line, done.stderr)

@@ -36,6 +36,7 @@ class AttestedResult(Result):
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "attested", "tools.infra")
     parser.add_argument("--images", required=True, help="a file that make docker-push has written")
+    parser.add_argument("--registry", default="", help="which all have to be of")
     return parser
 
 
@@ -43,12 +44,26 @@ def run(args: argparse.Namespace, _context: Context) -> Outcome:
     images = read_images(args.images)
     if not images:
         raise UsageError("images= has to name a file with images.")
-    found = [f"{name}: {lack}" for name, image in images.items() for lack in lacks(image)]
+    found = [f"{name}: {lack}" for name, image in images.items()
+             for lack in elsewhere(name, image, args.registry) or lacks(image)]  # fmt: skip
     if found:
-        hint = "Only what make docker-push REGISTRY=… has made and pushed is deployed."
+        hint = "make docker-push REGISTRY=… builds and pushes images that say both."
         raise GateError("; ".join(found), hint=hint)
     text = f"With SBOM and provenance: {', '.join(images)}."
     return Outcome(AttestedResult(images=images), text)
+
+
+def elsewhere(name: str, image: str, registry: str) -> list[str]:
+    """Return what is wrong with where an image is from, if its registry was said.
+
+    >>> elsewhere("api", "r/tutoria-mlops-api@sha256:12", "r")
+    []
+    >>> elsewhere("api", "other/tutoria-mlops-api@sha256:12", "r")
+    ['not of r/tutoria-mlops-api']
+    """
+    repository = f"{registry}/tutoria-mlops-{name}"
+    wrong = registry and not image.startswith(f"{repository}@")
+    return [f"not of {repository}"] if wrong else []
 
 
 def lacks(image: str) -> list[str]:

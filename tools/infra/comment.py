@@ -1,4 +1,4 @@
-"""Say under a pull request what a plan would change; `gh` has to be logged in."""
+"""Say under a pull request what a plan would change, by name; `gh` has to be logged in."""
 
 import argparse
 import re
@@ -11,8 +11,8 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from src.model.core.errors import UnreachableError, UsageError
 
-_MOST = 60_000
-"""Letters of a plan; GitHub takes 65,536 in a comment."""
+_MOST = 300
+"""Changes that are named; GitHub takes 65,536 letters in a comment."""
 
 
 class CommentResult(Result):
@@ -43,24 +43,18 @@ def run(args: argparse.Namespace, _context: Context) -> Outcome:
 
 
 def body(environment: str, plan: str) -> str:
-    """Return the comment: the summary, and the plan folded away, in a fence that it cannot end.
+    r"""Return the comment: the count, and what would be changed by name. Values stay in the log.
 
-    >>> print(body("dev", "Plan: 1 to add, 0 to change, 0 to destroy."))
+    >>> plan = "# aws_lb.this will be created\n+ name = 1\nPlan: 1 to add, 0 to change."
+    >>> print(body("dev", plan))
     ### Plan of dev
-    Plan: 1 to add, 0 to change, 0 to destroy.
-    <details><summary>All of it</summary>
-    <BLANKLINE>
-    ```text
-    Plan: 1 to add, 0 to change, 0 to destroy.
-    ```
-    </details>
+    Plan: 1 to add, 0 to change.
+    - `aws_lb.this` will be created
     """
-    cut = plan if len(plan) <= _MOST else plan[:_MOST] + "\n… the rest is in the job's log"
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", cut)), default=0))
-    return (
-        f"### Plan of {environment}\n{summary(plan)}\n<details><summary>All of it</summary>\n\n"
-        f"{fence}text\n{cut.strip()}\n{fence}\n</details>"
-    )
+    found = re.findall(r"^ *# (\S+) (.+)$", plan, re.MULTILINE)
+    lines = [f"- `{address}` {what}" for address, what in found]
+    more = [f"- … and {len(lines) - _MOST} more"] if len(lines) > _MOST else []
+    return "\n".join([f"### Plan of {environment}", summary(plan), *lines[:_MOST], *more])
 
 
 def summary(plan: str) -> str:

@@ -16,6 +16,8 @@ from src.model.command import Outcome, Result
 from src.model.context import Context
 from tools.infra.running import Environment, Images, environment, read_images
 
+_GONE = {name: f"gone/{name}@sha256:{0:064d}" for name in ("model", "monitoring", "api", "mlflow")}
+"""What a destroy that was broken off goes on with: no output says any more what ran."""
 _DONE = {"plan": "planned", "apply": "applied", "destroy": "destroyed"}
 
 
@@ -50,6 +52,8 @@ def run(args: argparse.Namespace, _context: Context) -> Outcome:
         _planned(chosen, args, images)
     else:
         sure = ("-input=false", "-auto-approve") if args.yes else ()
+        if args.verb == "destroy":
+            images = images or chosen.deployed() or _GONE
         chosen.change(args.verb, *args.words, *sure, images=images)
     result = EnvironmentResult(environment=chosen.name, done=_DONE[args.verb])
     return Outcome(result, f"{chosen.name} is {result.done}.")

@@ -131,6 +131,8 @@ def _service(month: _Month, one: Resource) -> Parts:
     families = {definition["family"]: definition for definition in definitions}
     strategies = [part["capacity_provider"] for part in one["capacity_provider_strategy"]]
     count, spot = one["desired_count"], strategies == ["FARGATE_SPOT"]
+    if one["name"] not in families:
+        raise DataError(f"The service {one['name']} has no task definition of its name.")
     hour = month.task(families[one["name"]], spot=spot)
     tasks = _counted(count, "task") + ", spare capacity" * spot
     parts = [(tasks, hour * count * month.prices.hours)]

@@ -44,7 +44,7 @@ _ADVICE = {
     ),
     "No value for required variable": (
         "Put it into infra/envs/{environment}/terraform.tfvars.json; infra/example.tfvars.json "
-        "shows all of them."
+        "shows all of them. Images come with images=FILE the first time."
     ),
     "deletion protection": (
         "It is protected on purpose. Set deletion_protection to false in "
@@ -85,12 +85,18 @@ class Environment:
         """Set its folder up: providers and state."""
         self.run(
             "init", "-input=false", "-reconfigure", f"-backend-config=bucket={self.bucket}",
-            f"-backend-config=region={os.environ.get('AWS_REGION', 'us-east-1')}",
+            f"-backend-config=region={_region()}",
         )  # fmt: skip
 
     def deployed(self) -> Images:
-        """Return the images that were applied last; none where nothing was."""
-        found: Images = json.loads(self.asked("output", "-json")).get("images", {}).get("value", {})
+        """Return the images that were applied last, in the state; none where nothing was.
+
+        An output would name those that an apply has failed with.
+        """
+        values = json.loads(self.asked("show", "-json")).get("values", {})
+        resources = values.get("root_module", {}).get("resources", ())
+        kept = [one["values"] for one in resources if one["address"] == "terraform_data.applied"]
+        found: Images = kept[0]["output"] if kept else {}
         return found
 
     def asked(self, *words: str) -> str:
@@ -139,6 +145,12 @@ class Environment:
             kind = TakenBackError if _TAKEN_BACK in text else TerraformError
             hint = advice(text, self.name)
             raise kind(f"terraform {words[0]} has ended with {code}.", hint=hint)
+
+
+def _region() -> str:
+    """Return the region of the state's bucket, as AWS's own programs find it."""
+    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+    return next((os.environ[name] for name in names if os.environ.get(name)), "us-east-1")
 
 
 def _passed_on(source: IO[str], said: list[str]) -> None:

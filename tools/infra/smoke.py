@@ -55,8 +55,7 @@ def answered(address: str, seconds: float = _SECONDS) -> str:
         UnreachableError: nobody answers in time.
         GateError: what answers is not ready in time, or is wrong.
     """
-    if not address.startswith(("http://", "https://")):
-        raise UsageError("url= has to be the API's address: https://reviews.example.com")
+    checked_address(address)
     key = os.environ.get("API_KEY", "")
     hide([key])
     with requests.Session() as session:
@@ -69,6 +68,16 @@ def answered(address: str, seconds: float = _SECONDS) -> str:
     return version
 
 
+def checked_address(address: str) -> None:
+    """Refuse what is no address.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not address.startswith(("http://", "https://")):
+        raise UsageError("url= has to be the API's address: https://reviews.example.com")
+
+
 def _ready(session: requests.Session, address: str, until: float) -> str:
     while True:
         try:
@@ -76,10 +85,10 @@ def _ready(session: requests.Session, address: str, until: float) -> str:
             if answer.status_code == _READY:
                 return str(answer.json()["model_version"])
             error: Exception = GateError(f"{address} is not ready: status {answer.status_code}.")
-        except (requests.ConnectionError, requests.Timeout) as cause:
-            error = UnreachableError(f"{address} does not answer: {type(cause).__name__}.")
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):  # requests' own error of JSON is both
             error = GateError(f"What answers at {address} is not this API.")
+        except requests.RequestException as cause:
+            error = UnreachableError(f"{address} does not answer: {type(cause).__name__}.")
         if time.monotonic() > until:
             raise error
         time.sleep(_PAUSE)
@@ -88,11 +97,15 @@ def _ready(session: requests.Session, address: str, until: float) -> str:
 def _told(session: requests.Session, address: str, label: str, review: dict[str, str]) -> None:
     try:
         answer = session.post(f"{address}/api/v1/predict", json=review, timeout=_TIMEOUT)
-        found = answer.json().get("label") if answer.ok else f"status {answer.status_code}"
+        found = _label(answer.json()) if answer.ok else f"status {answer.status_code}"
     except requests.RequestException as error:
         raise UnreachableError(f"{address} was ready, and ended: {error}.") from error
     if found != label:
         raise GateError(f"A {label} review was answered with {found}: {review['title']}.")
+
+
+def _label(body: object) -> str:
+    return str(body.get("label")) if isinstance(body, dict) else "something else"
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ ENVIRONMENTS = ("dev", "prod")
 PROVIDER = "terraform-provider-aws_v5.*"
 _MIRRORS = ("/opt", "/usr/share/terraform", "/usr/local/share/terraform", "~/.terraform.d/plugins")
 _PROVIDER = 'provider "aws" {\n  s3_use_path_style = true\n  max_retries       = 2\n}\n'
-_NOT_COPIED = (".terraform*", "*.tfstate*", "terraform.tfvars*", "*.auto.tfvars*")
+NOT_COPIED = (".terraform*", "*.tfstate*", "terraform.tfvars*", "*.auto.tfvars*")
 _NOT_OURS = ("AWS_", "TF_")
 Resource = Mapping[str, Any]
 
@@ -160,7 +160,7 @@ def _all(module: Mapping[str, Any]) -> Iterator[Resource]:
 def copied(folder: Path, providers: Path | None) -> Terraform:
     """Copy infra/ into a folder, with settings that find providers on this machine."""
     infra = folder / "infra"
-    shutil.copytree(INFRA, infra, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+    shutil.copytree(INFRA, infra, ignore=shutil.ignore_patterns(*NOT_COPIED))
     variables = {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
     if providers:
         settings = folder / "terraformrc"

@@ -33,3 +33,9 @@ module "system" {
   dollars_a_month         = 500
   wait_until_steady       = var.wait_until_steady
 }
+
+# The images that run: kept when all the rest has succeeded, so never those that an apply has failed with.
+resource "terraform_data" "applied" {
+  input      = var.images
+  depends_on = [module.system]
+}

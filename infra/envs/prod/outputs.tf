@@ -23,5 +23,5 @@ output "airflow" {
 
 output "images" {
   description = "What was applied last, for the way back."
-  value       = var.images
+  value       = terraform_data.applied.output
 }
