@@ -390,9 +390,9 @@ infra-cost: .venv/.locked ## What AWS would ask for bootstrap, dev and prod in a
 	@$(PY) -m tools.infra.cost --environment="$$env"
 
 infra-plan: .venv/.locked ## What would change in env=dev|prod of your account [STATE_BUCKET= images=FILE out=FILE words="-refresh=false"]
-	@$(PY) -m tools.infra.environment plan --environment="$$env" --bucket="$$STATE_BUCKET" --images="$$images" --out="$$out" -- $$words
+	@$(PY) -m tools.infra.environment plan --environment="$$env" --bucket="$$STATE_BUCKET" --images="$$images" --out="$$out" --words="$$words"
 infra-plan-comment: .venv/.locked ## The same without refreshing, as a comment of pull_request= [env= STATE_BUCKET=]
-	@$(PY) -m tools.infra.environment plan --environment="$$env" --bucket="$$STATE_BUCKET" --out=data/plan.txt -- -refresh=false
+	@$(PY) -m tools.infra.environment plan --environment="$$env" --bucket="$$STATE_BUCKET" --out=data/plan.txt --words=-refresh=false
 	@$(PY) -m tools.infra.comment --environment="$$env" --pull-request="$$pull_request" --plan=data/plan.txt
 infra-apply: .venv/.locked ## Make or change env=dev|prod in your account; asks first [STATE_BUCKET= images=FILE yes=1]
 	@$(PY) -m tools.infra.environment apply --environment="$$env" --bucket="$$STATE_BUCKET" --images="$$images" --yes="$$yes"

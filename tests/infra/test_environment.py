@@ -1,6 +1,7 @@
 """What `make infra-plan` and `infra-apply` say where an environment cannot be changed."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -89,7 +90,8 @@ def test_a_state_that_another_holds_is_waited_for(
 def test_a_plan_needs_no_lock_and_tells_what_would_be_made(
     repository: Path, variables: Mapping[str, str], s3: S3Server
 ) -> None:
-    done = environment(repository, variables, "plan", *DEV, f"--out={repository / 'plan.txt'}")
+    words = (f"--out={repository / 'plan.txt'}", "--words=-refresh=false -parallelism=4")
+    done = environment(repository, variables, "plan", *DEV, *words)
 
     assert 0 == done.returncode, done.stderr[-3000:]
     assert "dev is planned." in done.stdout
@@ -107,6 +109,30 @@ def test_a_value_that_is_missing_is_asked_for(
     assert 2 == done.returncode
     assert "infra/envs/dev/terraform.tfvars.json" in done.stderr
     assert "infra/example.tfvars.json" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("infra-plan", "env= has to be dev or prod: 'moon' is none"),
+        ("infra-plan-comment", "env= has to be dev or prod: 'moon' is none"),
+        ("infra-apply", "env= has to be dev or prod: 'moon' is none"),
+        ("infra-destroy", "env= has to be dev or prod: 'moon' is none"),
+        ("infra-deploy", "env= has to be dev or prod: 'moon' is none"),
+        ("infra-cost", "invalid choice: 'moon'"),
+    ],
+)
+def test_make_hands_on_what_was_said(target: str, said: str) -> None:
+    """By variables of its own, or of the environment, as GitHub has them."""
+    by_name = subprocess.run(["make", target, "env=moon", "STATE_BUCKET=b"], cwd=ROOT,
+                             capture_output=True, text=True, check=False)  # fmt: skip
+    inherited = subprocess.run(["make", target], cwd=ROOT, capture_output=True, text=True,
+                               env=os.environ | {"env": "moon", "STATE_BUCKET": "b"},
+                               check=False)  # fmt: skip
+
+    assert (2, 2) == (by_name.returncode, inherited.returncode)
+    assert said in by_name.stderr
+    assert said in inherited.stderr
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="plan: a file for what it says, as text, or as JSON where it ends in .json",
     )
     parser.add_argument("--yes", default="", help="anything: do not ask before a change")
-    parser.add_argument("words", nargs="*", help="more words for terraform, after --")
+    parser.add_argument("--words", default="", help="more of them for terraform, with blanks")
     return parser
 
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, _context: Context) -> Outcome:
         sure = ("-input=false", "-auto-approve") if args.yes else ()
         if args.verb == "destroy":
             images = images or chosen.deployed() or _GONE
-        chosen.change(args.verb, *args.words, *sure, images=images)
+        chosen.change(args.verb, *args.words.split(), *sure, images=images)
     result = EnvironmentResult(environment=chosen.name, done=_DONE[args.verb])
     return Outcome(result, f"{chosen.name} is {result.done}.")
 
@@ -64,7 +64,12 @@ def _planned(chosen: Environment, args: argparse.Namespace, images: Images | Non
     with tempfile.TemporaryDirectory() as folder:
         plan = Path(folder) / "plan"
         chosen.change(
-            "plan", "-input=false", "-lock=false", f"-out={plan}", *args.words, images=images
+            "plan",
+            "-input=false",
+            "-lock=false",
+            f"-out={plan}",
+            *args.words.split(),
+            images=images,
         )
         if args.out:
             Path(args.out).parent.mkdir(parents=True, exist_ok=True)

@@ -82,8 +82,9 @@ def run(args: argparse.Namespace, context: Context) -> Outcome:
         found = workers.map(lambda fault: _seen(fault, copies), chosen)
         seen = {}
         bar = track(chosen, "planting", console=context.err)
-        for one, seen[one.name] in zip(bar, found, strict=True):
-            context.log.info("planted", fault=one.name, seen_by=seen[one.name] or "nothing")
+        for one, test in zip(bar, found, strict=True):
+            seen[one.name] = test
+            context.log.info("planted", fault=one.name, seen_by=test or "nothing")
     if not args.only:
         PAGE.write_text(page(chosen, seen), encoding="utf-8")
     missed = [name for name, test in seen.items() if not test]
@@ -155,7 +156,10 @@ def _failed(root: Path, words: Sequence[str]) -> str:
     )  # fmt: skip
     if "pytest" not in words:
         return "make steps-check" if done.returncode else ""
-    test = re.search(r"^FAILED (.+?)(?: - |$)", done.stdout, re.MULTILINE)
+    # Where Terraform refuses the plan that all tests read, the first of them is in error.
+    test = re.search(
+        r"^(?:FAILED|ERROR(?=.*TerraformError)) (.+?)(?: - |$)", done.stdout, re.MULTILINE
+    )
     if test:
         return test[1].removeprefix("tests/")
     if done.returncode or not re.search(r"^\d+ passed(?!.* skipped)", done.stdout, re.MULTILINE):
