@@ -149,13 +149,13 @@ def _asked_while_paused(dags: str) -> dict[str, Any]:
     switch("weekly_training", on=False)
     switch("monitoring", on=True)
     assert ["success"] == _until_ended(f"{dags}/monitoring/dagRuns", 1)
-    before = len(requests.get(weekly, timeout=10).json()["dag_runs"])
+    before = len(requests.get(weekly, timeout=60).json()["dag_runs"])
     switch("weekly_training", on=True)
     requests.post(
         f"{dags}/monitoring/dagRuns", json={"logical_date": None}, timeout=30
     ).raise_for_status()
     _until_ended(weekly, before + 1)
-    runs: list[dict[str, Any]] = requests.get(weekly, timeout=10).json()["dag_runs"]
+    runs: list[dict[str, Any]] = requests.get(weekly, timeout=60).json()["dag_runs"]
     assert len(runs) == before + 1, "one for the day on which it was on"
     return next(one for one in runs if one["run_type"] == "asset_triggered")
 
@@ -163,7 +163,7 @@ def _asked_while_paused(dags: str) -> dict[str, Any]:
 def _kill_the_scheduler(train: str) -> None:
     """Wait until a model is trained, and kill the scheduler alone: its worker goes on."""
     until(
-        lambda: "running" == requests.get(train, timeout=10).json().get("state"),
+        lambda: "running" == requests.get(train, timeout=60).json().get("state"),
         lambda: f"{train} does not begin", 240,
     )  # fmt: skip
     state = json.loads(Path(".airflow/server.json").read_text(encoding="utf-8"))
@@ -187,21 +187,21 @@ def _started() -> list[psutil.Process]:
 def _answer(task: str, answer: str) -> None:
     """Wait until a task asks, and answer as a person at Airflow's page."""
     deadline = time.monotonic() + 240
-    while requests.get(task, timeout=10).json().get("state") != "awaiting_input":
+    while requests.get(task, timeout=60).json().get("state") != "awaiting_input":
         assert time.monotonic() < deadline, f"{task} does not ask"
         time.sleep(1)
     time.sleep(3)  # a person reads; Airflow 3.3 fails a task that is answered in its last steps
-    asked = requests.get(f"{task}/-1/hitlDetails", timeout=10).json()
+    asked = requests.get(f"{task}/-1/hitlDetails", timeout=60).json()
     assert "make model-approve" in asked["body"], "the gate's words are shown"
     body = {"chosen_options": [answer]}
-    requests.patch(f"{task}/-1/hitlDetails", json=body, timeout=10).raise_for_status()
+    requests.patch(f"{task}/-1/hitlDetails", json=body, timeout=60).raise_for_status()
 
 
 def _until_ended(runs: str, count: int) -> list[str]:
     """Return the states of a workflow's runs once so many have ended, or after some minutes."""
     deadline = time.monotonic() + 400
     while time.monotonic() < deadline:
-        found = requests.get(runs, timeout=10).json()["dag_runs"]
+        found = requests.get(runs, timeout=60).json()["dag_runs"]
         ended = [one["state"] for one in found if one["state"] in {"success", "failed"}]
         if len(ended) >= count:
             break

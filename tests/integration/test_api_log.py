@@ -28,8 +28,8 @@ def test_predictions_and_feedback_are_logged_without_the_text(folder: Path) -> N
             "/api/v1/feedback", json={"request_id": said["request_id"], "label": "negative"}
         )
         until(lambda: len(api.rows()) == 4)
+        until(lambda: api.metric("reviews_log_rows_total", result="written") == 4)  # after they are
         rows, log = api.rows(), api.said()
-        counted = api.metric("reviews_log_rows_total", result="written")
         digest = api.client.get("/api/v1/model").json()["digest"]
     read = model_of(1).read([REVIEW["title"]], [REVIEW["message"]])
     first = rows[0]
@@ -54,7 +54,6 @@ def test_predictions_and_feedback_are_logged_without_the_text(folder: Path) -> N
         first["unknown_share"],
         first["language_share"],
     )
-    assert 4 == counted
     assert not any("waste of money" in json.dumps(row) for row in rows)
     assert "waste of money" not in log
 
