@@ -187,10 +187,12 @@ def _started() -> list[psutil.Process]:
 def _answer(task: str, answer: str) -> None:
     """Wait until a task asks, and answer as a person at Airflow's page."""
     deadline = time.monotonic() + 240
-    while requests.get(task, timeout=60).json().get("state") != "awaiting_input":
+    while (found := requests.get(task, timeout=60).json()).get("state") != "awaiting_input":
         assert time.monotonic() < deadline, f"{task} does not ask"
         time.sleep(1)
-    time.sleep(3)  # a person reads; Airflow 3.3 fails a task that is answered in its last steps
+    # Airflow 3.3 fails a task that is answered in its last steps; a person reads longer than those.
+    until(lambda: not psutil.pid_exists(found["pid"] or -1), lambda: f"{task} goes on", 60)
+    time.sleep(3)
     asked = requests.get(f"{task}/-1/hitlDetails", timeout=60).json()
     assert "make model-approve" in asked["body"], "the gate's words are shown"
     body = {"chosen_options": [answer]}

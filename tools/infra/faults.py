@@ -70,13 +70,13 @@ class FaultsResult(Result):
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command.parser_for(__doc__, "faults", "tools.infra")
-    parser.add_argument("--only", default="", help="those whose name has this in it")
+    parser.add_argument("--only", default="", help="those whose name this expression finds")
     parser.add_argument("--jobs", type=int, default=2, help="how many at once (2)")
     return parser
 
 
 def run(args: argparse.Namespace, context: Context) -> Outcome:
-    chosen = [one for one in read_faults() if args.only.lower() in one.name.lower()]
+    chosen = [one for one in read_faults() if re.search(args.only, one.name, re.IGNORECASE)]
     with _copies(args.jobs) as copies, ThreadPoolExecutor(args.jobs) as workers:
         list(workers.map(lambda kind: _sound(kind, copies), {one.kind for one in chosen}))
         found = workers.map(lambda fault: _seen(fault, copies), chosen)
