@@ -5,6 +5,17 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import boto3
+
+
+def client(address: str, service: str = "s3") -> Any:
+    """Return a client of what stands in for AWS at an address."""
+    return boto3.client(
+        service, endpoint_url=address, region_name="us-east-1", aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )  # fmt: skip
 
 
 def ran(

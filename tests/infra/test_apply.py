@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.infra.account import Account, account, needs_account
+from tests.infra.commands import client
 from tools.infra.stand_in import serving_moto
 from tools.infra.terraform import Terraform, example
 
@@ -64,8 +64,7 @@ def made(terraform: Terraform, tmp_path: Path, tags: None) -> Iterator[Account]:
 
 def _with_service(moto: str, cluster: str, service: str) -> None:
     """Make a service in moto, which scales none that it does not have."""
-    ecs = boto3.client("ecs", endpoint_url=moto, region_name="us-east-1",
-                       aws_access_key_id="test", aws_secret_access_key="test")  # fmt: skip
+    ecs = client(moto, "ecs")
     ecs.create_cluster(clusterName=cluster)
     container = {"name": "api", "image": "i", "memory": 128, "cpu": 128}
     ecs.register_task_definition(family=service, containerDefinitions=[container])

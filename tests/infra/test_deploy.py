@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Workspace
-from tests.infra.commands import ran
+from tests.infra.commands import client, ran
 from tests.integration.api_process import Api, model_of, put_model, ready
 from tests.integration.processes import free_port
 from tests.integration.s3_server import serving_s3
@@ -57,14 +57,9 @@ Deploy = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def variables(terraform: Terraform) -> Iterator[Mapping[str, str]]:
-    import boto3
-
     said = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
     with serving_s3() as server:
-        boto3.client(
-            "s3", endpoint_url=server.address, region_name="us-east-1", aws_access_key_id="test",
-            aws_secret_access_key="test",
-        ).create_bucket(Bucket=BUCKET)  # fmt: skip
+        client(server.address).create_bucket(Bucket=BUCKET)
         yield terraform.variables | said | {"AWS_ENDPOINT_URL": server.address}
 
 

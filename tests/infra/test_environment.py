@@ -7,12 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.infra.commands import ran
+from tests.infra.commands import client, ran
 from tests.integration.s3_server import S3Server, serving_s3
 from tools.infra.running import advice
 from tools.infra.terraform import NOT_COPIED, Terraform, example
@@ -27,21 +26,12 @@ def s3() -> Iterator[S3Server]:
         yield server
 
 
-def client_of(s3: S3Server) -> Any:
-    import boto3
-
-    return boto3.client(
-        "s3", endpoint_url=s3.address, region_name="us-east-1", aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )  # fmt: skip
-
-
 @pytest.fixture
 def variables(s3: S3Server, terraform: Terraform) -> Mapping[str, str]:
     """What somebody has set who is logged in, and who has a bucket for the state."""
     said = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": s3.address}  # fmt: skip
-    client_of(s3).create_bucket(Bucket=BUCKET)
+    client(s3.address).create_bucket(Bucket=BUCKET)
     return terraform.variables | said | {"TF_CLI_ARGS_init": "-backend-config=use_path_style=true"}
 
 
@@ -75,9 +65,9 @@ def test_a_state_that_another_holds_is_waited_for(
     lock = {"ID": "7a9e", "Operation": "OperationTypeApply", "Who": "ana@laptop",
             "Created": "2026-01-05T09:00:00Z", "Path": "dev/terraform.tfstate"}  # fmt: skip
     key = "dev/terraform.tfstate.tflock"
-    client_of(s3).put_object(Bucket=BUCKET, Key=key, Body=json.dumps(lock).encode())
+    client(s3.address).put_object(Bucket=BUCKET, Key=key, Body=json.dumps(lock).encode())
     done = environment(repository, variables, "apply", *DEV, "--yes=1")
-    client_of(s3).delete_object(Bucket=BUCKET, Key=key)
+    client(s3.address).delete_object(Bucket=BUCKET, Key=key)
 
     assert 2 == done.returncode, done.stderr[-3000:]
     assert "ana@laptop" in done.stderr
